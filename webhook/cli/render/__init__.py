@@ -1,0 +1,2 @@
+"""How the verbs print: differences, JSON, annotations for code review.
+"""

@@ -1,0 +1,51 @@
+"""Every way Initject fails, as a tree.
+
+InitjectError
+├── UsageError         the command line or the settings were used wrongly (exit code 2)
+├── ReviewError        what came in is no AdmissionReview that we can answer (HTTP 400)
+├── ExpressionError    a CEL expression or template that must not be loaded
+├── EvaluationError    a compiled expression failed on this pod (the policy's `onError` decides)
+└── PatchError         a patch that does not do what the plan says: always a bug of ours (HTTP 500)
+
+What an author wrote wrongly is no exception: it is a `Problem`, and all of them are returned at once.
+"""
+
+from __future__ import annotations
+
+
+class InitjectError(Exception):
+    """The root of what this program raises on purpose."""
+
+
+class UsageError(InitjectError):
+    """The command line or a setting was used wrongly; the text says which and what to do."""
+
+
+class ReviewError(InitjectError):
+    """A body that is no AdmissionReview v1; `field` is the JSON path that is wrong."""
+
+    def __init__(self, field: str, what: str) -> None:
+        super().__init__(f"{field}: {what}" if field else what)
+        self.field = field
+
+
+class ExpressionError(InitjectError):
+    """An expression that must not be loaded.
+
+    `offset` is the 0-based character in the expression's text where the fault is, `advice` says
+    what to do about it.
+    """
+
+    def __init__(self, what: str, *, offset: int = 0, advice: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.offset = offset
+        self.advice = advice
+
+
+class EvaluationError(InitjectError):
+    """A compiled expression or template failed on one pod; the text names the cause, no values."""
+
+
+class PatchError(InitjectError):
+    """A patch whose result is not the planned pod, or that does not apply."""

@@ -1,0 +1,94 @@
+"""The answer for one pod, with its reasons as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from webhook.policy.glob import Glob
+
+
+class Code(StrEnum):
+    """Why something happened or did not: the words of metrics, logs, annotations and `explain`."""
+
+    # the whole request
+    NOT_A_POD_CREATION = "not_a_pod_creation"
+    NO_POD = "no_pod"
+    MIRROR_POD = "mirror_pod"
+    NAMESPACE_OPTED_OUT = "namespace_opted_out"
+    NAMESPACE_NOT_OPTED_IN = "namespace_not_opted_in"
+    NAMESPACE_EXCLUDED = "namespace_excluded"
+    NODE_CRITICAL = "node_critical"
+    # one policy: not for this pod
+    UNMATCHED = "unmatched"
+    EXCLUDED = "excluded"
+    CONDITION_FALSE = "condition_false"
+    OPTED_OUT = "opted_out"
+    # one policy: for this pod, but left out (or the pod is denied)
+    NAMESPACE_UNKNOWN = "namespace_unknown"
+    CONDITION_FAILED = "condition_failed"
+    PARAMETER_FAILED = "parameter_failed"
+    TEMPLATE_FAILED = "template_failed"
+    BORROW_FAILED = "borrow_failed"
+    CONFLICT = "conflict"
+    OS_UNSUPPORTED = "os_unsupported"
+    HOST_NETWORK = "host_network"
+    # one policy: applied, and what is worth knowing about it
+    APPLIED = "applied"
+    AUDITED = "audited"
+    CHANGED = "changed"
+    ORPHAN = "orphan"
+    PLACEMENT = "placement"
+    COST = "cost"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One fact of a decision. `policy` is empty when it concerns the whole request.
+
+    `field` is a field of the policy or of the pod, `detail` a clause for people, without any value
+    of the pod's environment.
+    """
+
+    code: Code
+    policy: str = ""
+    field: str = ""
+    detail: str = ""
+
+
+Operation = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The few settings that decisions depend on (their meaning: docs/reference/settings.md)."""
+
+    inject: str = "all"  # or "opt-in"
+    excluded: tuple[Glob, ...] = ()  # namespaces left alone in mode `all`
+    keep_first: tuple[Glob, ...] = ()  # init containers that stay in front of ours
+    mirrors: tuple[Glob, ...] = ()  # images that a registry mirror may have written
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is answered. `pod` is the pod after the patch, or None when there is none to speak of.
+
+    `message` is set when `allowed` is false. `audit` are the audit annotations. `faulty` is true
+    when the request itself was wrong (a CREATE of pods without a pod): allowed, and counted.
+    """
+
+    allowed: bool = True
+    message: str = ""
+    patch: tuple[Operation, ...] = ()
+    pod: Mapping[str, Any] | None = None
+    warnings: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    audit: Mapping[str, str] = field(default_factory=dict)
+    faulty: bool = False
+
+    @property
+    def applied(self) -> tuple[str, ...]:
+        """The keys of the policies whose steps are in the pod, in the order they were planned."""
+        return tuple(r.policy for r in self.reasons if r.code is Code.APPLIED)

@@ -1,0 +1,132 @@
+"""A policy ready for matching: selectors, globs and expressions compiled, everything frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from webhook.expression.activation import Reads
+from webhook.expression.environment import Expression
+from webhook.expression.template import Template
+from webhook.policy.glob import Glob
+from webhook.policy.selector import Selector
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Clauses:
+    """A `match` or one entry of `exclude`: what is None is no clause, the rest must all hold."""
+
+    namespace_selector: Selector | None = None
+    namespaces: tuple[Glob, ...] | None = None
+    pod_selector: Selector | None = None
+    annotations: tuple[tuple[str, Glob], ...] | None = None
+    workloads: tuple[str, ...] | None = None
+    service_accounts: tuple[Glob, ...] | None = None
+    images: tuple[Glob, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A named CEL expression that must be true."""
+
+    name: str
+    expression: Expression
+
+
+Source = Literal["podAnnotation", "podLabel", "namespaceAnnotation", "namespaceLabel"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """What application teams may choose. `default` is already of the parameter's type.
+
+    `read` turns the text of a source into a value of the type, or raises ValueError with the
+    reason (never the value).
+    """
+
+    name: str
+    type: Literal["string", "integer", "boolean", "duration", "quantity"]
+    sources: tuple[tuple[Source, str], ...]
+    default: object | None
+    read: Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Borrow:
+    """What a step takes from an application container, chosen by the first that `container` fits."""
+
+    container: Glob
+    image: bool
+    env: tuple[Glob, ...]
+    env_from: bool
+    volume_mounts: tuple[Glob, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One injected container. `container` is raw and in stored form, holes still unfilled;
+
+    `holes` says where templates stand in it.
+    """
+
+    name: str
+    os: str
+    container: Mapping[str, Any]
+    holes: tuple[tuple[Path, Template], ...]
+    borrow: Borrow | None
+    sidecar: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MountInto:
+    """Where application containers see a volume. `mount` is the raw volumeMount."""
+
+    containers: tuple[Glob, ...]
+    mount: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A further volume: raw and in stored form, `name` included."""
+
+    name: str
+    volume: Mapping[str, Any]
+    mount_into: tuple[MountInto, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One policy in force. `namespace` is empty for a ClusterInitPolicy."""
+
+    name: str
+    namespace: str
+    match: Clauses
+    exclude: tuple[Clauses, ...]
+    conditions: tuple[Condition, ...]
+    parameters: tuple[Parameter, ...]
+    steps: tuple[Step, ...]
+    volumes: tuple[Volume, ...]
+    order: int
+    last: bool
+    before: tuple[Glob, ...]
+    after: tuple[Glob, ...]
+    reject_conflict: bool
+    reject_error: bool
+    forbid_opt_out: bool
+    audit: bool
+    reads: Reads  # of all its expressions and templates
+    cost: int  # of all its expressions and templates together, in the unit of `expression.bounds`
+    needs_namespace: bool  # reads a namespace's labels or annotations
+
+    @property
+    def key(self) -> str:
+        """`name`, or `namespace/name`: how reasons, metrics and annotations call this policy."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+    @property
+    def rank(self) -> tuple[bool, int, str, str]:
+        """Sorts policies as they are planned: cluster policies first, then order, then name."""
+        return (bool(self.namespace), self.order, self.namespace, self.name)
