@@ -1,0 +1,52 @@
+"""What a test needs of the machine, and the one line at the end about what was left out.
+
+A test that needs a program calls `program`; where it is missing the test is skipped, and with
+`CI=true` it fails: a green CI has run everything.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+left_out: dict[str, str] = {}  # what is missing → how to get it
+
+
+def program(name: str, *, how: str) -> str:
+    """The path of a program; `how` says in a few words how to install it."""
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+    return found or leave_out(name, how)
+
+
+def file(path: Path, *, how: str) -> Path:
+    """A file that must be there already, such as a binary that takes minutes to build."""
+    if not path.exists():
+        leave_out(path.name, how)
+    return path
+
+
+def root() -> None:
+    """Namespaces of our own can only be made by root."""
+    if os.geteuid() != 0:
+        leave_out("root", "run as root")
+
+
+def leave_out(what: str, how: str) -> str:
+    """Skip this test (fail it with `CI=true`), and say so in the last line of the run."""
+    left_out[what] = how
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what} is missing: {how}", pytrace=False)
+    pytest.skip(f"{what} is missing: {how}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """After pytest's own closing line: what this machine could not run."""
+    if left_out:
+        missing = "; ".join(f"{what} ({how})" for what, how in sorted(left_out.items()))
+        print(f"\nLeft out, because this machine lacks: {missing}")  # noqa: T201
+    else:
+        print("\nNothing was left out.")  # noqa: T201
