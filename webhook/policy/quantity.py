@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
@@ -23,18 +24,17 @@ _SHAPE = re.compile(r"([+-]?)0*([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[-+]?[0-9]
 _DIGIT = re.compile(r"[+-]?\.?[0-9]", re.ASCII)
 _EXPONENT = re.compile(r"[eE]([-+]?[0-9]+)", re.ASCII)
 
-_NANO = 10**9
-_MILLI = 10**3
+_NANO = 10**9  # nanos in one
+_MICRO = 10**6  # nanos in a thousandth
 _MAX_BINARY = (1 << 63) - 1
 _FAST_DIGITS = 18  # decimal digits that surely fit an int64
 _MAX_LENGTH = 128  # nothing that measures a machine is longer; keeps the arithmetic cheap
-_MAX_DIGIT = re.compile(r"[+-]?\.?[0-9]", re.ASCII)
-_EXPONENT = 128  # Kubernetes takes any, and pays for 10 to that power
+_MAX_EXPONENT = 128  # Kubernetes takes any, and pays for 10 to that power
 
 
 @dataclass(frozen=True, slots=True)
 class _Quantity:
-    value: Fraction
+    nanos: int
     binary: bool
     exponential: bool
     kept: str  # the text itself where Kubernetes gives it back as it was written, else ""
@@ -46,7 +46,7 @@ def parse(text: str | float) -> Fraction:
 
     Raises ValueError with a clause that says what is wrong.
     """
-    return _read(text).value
+    return Fraction(_read(_written(text)).nanos, _NANO)
 
 
 def canonical(text: str | float, *, milli: bool = False) -> str:
@@ -55,19 +55,22 @@ def canonical(text: str | float, *, milli: bool = False) -> str:
     With `milli`, as an entry of `requests` or `limits`, which are rounded up to a thousandth
     (`SetDefaults_ResourceList`). Raises ValueError like `parse`.
     """
-    quantity = _read(text)
+    quantity = _read(_written(text))
     if quantity.kept and not (milli and quantity.fine):
         return quantity.kept
-    value = _away_from_zero(quantity.value, _MILLI) if milli else quantity.value
-    if value == 0:
+    nanos = quantity.nanos
+    if milli:
+        nanos = _away_from_zero(nanos, _MICRO) * _MICRO
+    if nanos == 0:
         return "0"
-    if quantity.binary and abs(value) >= 1024 and value.denominator == 1:
-        return _binary_text(value.numerator)
-    return _decimal_text(value, exponential=quantity.exponential)
+    if quantity.binary and abs(nanos) >= 1024 * _NANO and nanos % _NANO == 0:
+        return _binary_text(nanos // _NANO)
+    return _decimal_text(nanos, exponential=quantity.exponential)
 
 
-def _read(text: str | float) -> _Quantity:
-    written = _written(text)
+# A policy set and the pods of a cluster use a handful of different amounts again and again.
+@lru_cache(maxsize=1024)
+def _read(written: str) -> _Quantity:
     shape = _SHAPE.fullmatch(written)
     if shape is None or not _DIGIT.match(written) or len(written) > _MAX_LENGTH:
         what = f"`{written[:_MAX_LENGTH]}` is no quantity"
@@ -75,12 +78,12 @@ def _read(text: str | float) -> _Quantity:
     sign, whole, decimals, suffix = shape.groups(default="")
     base, power, exponential = _suffix(suffix, written)
     digits = (whole or "0") + decimals
-    value = Fraction(int(digits)) * Fraction(base) ** power / 10 ** len(decimals)
-    value = _away_from_zero(value, _NANO)
+    shrink = len(decimals) + (-power if power < 0 else 0)
+    nanos = _away_from_zero(int(digits) * base ** max(power, 0) * _NANO, 10**shrink)
     if base == 2:
-        value = min(value, Fraction(_MAX_BINARY))
+        nanos = min(nanos, _MAX_BINARY * _NANO)
     return _Quantity(
-        value=-value if sign == "-" else value,
+        nanos=-nanos if sign == "-" else nanos,
         binary=base == 2,
         exponential=exponential,
         kept=written if _is_kept(base, power, whole or "0", decimals) else "",
@@ -89,12 +92,14 @@ def _read(text: str | float) -> _Quantity:
 
 
 def _written(text: str | float) -> str:
-    if isinstance(text, bool):
-        what = f"`{str(text).lower()}` is no quantity"
+    if isinstance(text, str):
+        return text.strip()
+    if isinstance(text, bool) or not isinstance(text, (int, float)):
+        what = f"a {type(text).__name__} is no quantity"
         raise ValueError(what)  # noqa: TRY004 -- one kind of error for one kind of fault
     if isinstance(text, float) and text.is_integer():
         return str(int(text))
-    return text.strip() if isinstance(text, str) else repr(text)
+    return repr(text)
 
 
 def _suffix(suffix: str, written: str) -> tuple[int, int, bool]:
@@ -129,10 +134,9 @@ def _is_kept(base: int, power: int, whole: str, decimals: str) -> bool:
     return fits and scale % 3 == 0 and not digits.endswith("000") and digits[0] != "0"
 
 
-def _away_from_zero(value: Fraction, parts: int) -> Fraction:
-    scaled = abs(value) * parts
-    rounded = Fraction(-(-scaled.numerator // scaled.denominator), parts)
-    return -rounded if value < 0 else rounded
+def _away_from_zero(value: int, divisor: int) -> int:
+    quotient = -(-abs(value) // divisor)
+    return -quotient if value < 0 else quotient
 
 
 def _binary_text(value: int) -> str:
@@ -143,13 +147,12 @@ def _binary_text(value: int) -> str:
     return f"{value}{_BINARY_SUFFIX.get(power, '')}"
 
 
-def _decimal_text(value: Fraction, *, exponential: bool) -> str:
+def _decimal_text(nanos: int, *, exponential: bool) -> str:
     """The fewest digits without a fraction, and the exponent a multiple of three."""
-    amount = (value * _NANO).numerator
     power = -9
-    while amount % 1000 == 0:
-        amount //= 1000
+    while nanos % 1000 == 0:
+        nanos //= 1000
         power += 3
     if exponential or power not in _DECIMAL_SUFFIX:
-        return f"{amount}e{power}" if power else str(amount)
-    return f"{amount}{_DECIMAL_SUFFIX[power]}"
+        return f"{nanos}e{power}" if power else str(nanos)
+    return f"{nanos}{_DECIMAL_SUFFIX[power]}"
