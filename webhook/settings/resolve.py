@@ -1,0 +1,111 @@
+"""Flags over environment over file over default: one `Settings`, or every problem at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+
+from webhook.errors import UsageError
+from webhook.settings.given import Given, nearest
+from webhook.settings.table import PREFIX, TABLE, Kind, Setting, Settings
+
+CONFIG_VARIABLE = "INITJECT_CONFIG"
+_VARIABLES = {setting.env: setting for setting in TABLE}
+# What the kubelet sets for a Service whose name begins with `initject`, INITJECT_PORT among them.
+_SERVICE_LINK = re.compile(
+    r"_PORT(_\d+_[A-Z]+)?=(tcp|udp|sctp)://|_SERVICE_(HOST|PORT)(_[A-Z0-9_]+)?="
+    r"|_PORT_\d+_[A-Z]+_(PROTO|PORT|ADDR)="
+)
+
+
+def resolve(
+    flags: Mapping[str, object],
+    environment: Mapping[str, str],
+    *,
+    config: str | None = None,
+    table: Collection[Setting] = TABLE,
+) -> Settings:
+    """The settings in force; raises UsageError whose text lists every problem, a line each.
+
+    `flags` holds what the command line gave, by `Setting.name`: texts, lists of them for a setting
+    that is `many`, True for a switch; None, False and an empty list mean not given. `config` is the
+    file of `--config`, else INITJECT_CONFIG may name one. `table` are the settings that the verb
+    knows: what the sources say about others is checked and then unused. Lists replace each other.
+    """
+    problems: list[str] = []
+    values: dict[str, object] = {}
+    path = config or environment.get(CONFIG_VARIABLE)
+    given = _from_file(path, problems) if path else []
+    given += [*_from_environment(environment, problems), *_from_flags(flags)]
+    for one in given:
+        try:
+            value = one.setting.parse(one.text)
+        except ValueError as error:
+            problems.append(f"{one.where}: {error}")
+        else:
+            if one.setting in table:
+                values[one.setting.name] = value
+    settings = Settings(**values)  # type: ignore[arg-type]  # the table is the type
+    problems += _contradictions(settings, {setting.name for setting in table})
+    if problems:
+        raise UsageError("\n".join(problems))
+    return settings
+
+
+def _from_file(path: str, problems: list[str]) -> list[Given]:
+    from webhook.settings import file  # brings YAML, 50 ms: only for who has a file
+
+    return file.read(path, problems)
+
+
+def _from_flags(flags: Mapping[str, object]) -> Iterator[Given]:
+    for setting in TABLE:
+        value = flags.get(setting.name)
+        if value is None or value is False:
+            continue
+        items = value if isinstance(value, tuple | list) else [value]
+        if items:
+            texts = tuple(str(item) for item in items)
+            yield Given(setting, setting.flag, _split(setting, texts))
+
+
+def _from_environment(environment: Mapping[str, str], problems: list[str]) -> Iterator[Given]:
+    """An empty variable is an empty list; for a single value it counts as not set."""
+    for name in sorted(environment):
+        text = environment[name]
+        if not name.startswith(PREFIX) or _SERVICE_LINK.search(f"{name}={text}"):
+            continue
+        setting = _VARIABLES.get(name)
+        if setting is None:
+            near = "" if name == CONFIG_VARIABLE else nearest(name, _VARIABLES)
+            if near:
+                problems.append(f"{name}: no such setting; did you mean {near}?")
+        elif setting.kind is Kind.PATHS:
+            yield Given(setting, name, tuple(text.split(":")))
+        elif text or setting.many:
+            yield Given(setting, name, _split(setting, (text,)))
+
+
+def _split(setting: Setting, texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Globs may share one text, between commas: no name of Kubernetes has one."""
+    if setting.kind is not Kind.GLOBS:
+        return texts
+    return tuple(item.strip() for text in texts for item in text.split(","))
+
+
+def _contradictions(settings: Settings, known: Collection[str]) -> list[str]:
+    """What is wrong with settings together, as far as the verb knows them."""
+    found = []
+    if "cert_dir" in known and bool(settings.cert_dir) == settings.self_signed:
+        found.append(
+            "--cert-dir and --self-signed: both are given; choose one"
+            if settings.self_signed
+            else "--cert-dir: missing; name a folder with tls.crt and tls.key "
+            "(`initject certs` makes one), or say --self-signed for local work"
+        )
+    if "policies" in known and not settings.policies:
+        found.append("--policies: missing; name a file or folder with policies")
+    same_port = settings.port == settings.health_port != 0
+    if "port" in known and same_port:
+        found.append(f"--port and --health-port: both are {settings.port}; choose two")
+    return found

@@ -1,0 +1,306 @@
+"""Every setting, declared once: help, documentation and all three sources follow from it.
+
+A field of `Settings` is a setting: its flag is `--field-name`, its variable `INITJECT_FIELD_NAME`,
+its key in the file `field-name`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from typing import Any
+
+PREFIX = "INITJECT_"
+KIB, MIB = 1024, 1024 * 1024
+
+# Where injection would do harm or could not be undone (docs/reference/settings.md has the reasons).
+EXCLUDED_NAMESPACES = (
+    *("kube-*", "openshift-*", "gke-*", "calico-*", "tigera-*", "cilium*", "istio-system"),
+    *("cert-manager", "*-csi*", "longhorn-system", "rook-ceph", "metallb-system", "velero"),
+)
+
+
+class Kind(Enum):
+    """What a setting's text means; the value is how `--help` calls it."""
+
+    PATHS = "PATH…"  # repeatable; `:` between them in the environment
+    GLOBS = "GLOB…"  # repeatable; `,` between them
+    PATH = "PATH"
+    TEXT = "TEXT"
+    CHOICE = "CHOICE"
+    INTEGER = "N"
+    SECONDS = "SECONDS"
+    SWITCH = "SWITCH"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One line of the table.
+
+    `origin` says where a number comes from; `decides` marks the settings on which decisions depend:
+    `preview`, `explain` and `test` take them as well as `serve`.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    default: Any
+    origin: str = ""
+    choices: tuple[str, ...] = ()
+    least: float = 0
+    most: float = float("inf")
+    decides: bool = False
+    variable: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its name in the settings file."""
+        return self.name.replace("_", "-")
+
+    @property
+    def flag(self) -> str:
+        """Its option on the command line."""
+        return f"--{self.key}"
+
+    @property
+    def env(self) -> str:
+        """Its environment variable."""
+        return self.variable or PREFIX + self.name.upper()
+
+    @property
+    def many(self) -> bool:
+        """Whether it is a list, whose flag can be repeated."""
+        return self.kind in (Kind.PATHS, Kind.GLOBS)
+
+    @property
+    def metavar(self) -> str:
+        """What stands behind the flag in `--help`; empty for a switch."""
+        shown = {Kind.CHOICE: "|".join(self.choices), Kind.SWITCH: ""}
+        return shown.get(self.kind, self.kind.value.rstrip("…"))
+
+    @property
+    def shown_default(self) -> str:
+        """The default as a reader writes it; empty where there is none."""
+        if self.many:
+            return ", ".join(self.default)
+        if isinstance(self.default, float):
+            return f"{self.default:g}"
+        return str(self.default or "")
+
+    @property
+    def explained(self) -> str:
+        """The whole help text of its option."""
+        default = f"default: {self.shown_default}; " if self.shown_default else ""
+        return f"{self.help}  [{default}{self.env}]"
+
+    def parse(self, text: Sequence[str]) -> object:
+        """The value that `text` means (one item unless `many`); raises ValueError with advice."""
+        if self.many:
+            return tuple(item for item in text if item)
+        return _PARSERS[self.kind](self, text[-1])
+
+
+def _choice(setting: Setting, text: str) -> str:
+    if text not in setting.choices:
+        wanted = " or ".join(setting.choices)
+        msg = f"{text!r} is none of its values; write {wanted}"
+        raise ValueError(msg)
+    return text
+
+
+def _integer(setting: Setting, text: str) -> int:
+    wanted = f"write a whole number from {setting.least:g} to {setting.most:g}"
+    if not (text.isascii() and text.isdigit() and setting.least <= int(text) <= setting.most):
+        msg = f"{text!r} is out of place; {wanted}"
+        raise ValueError(msg)
+    return int(text)
+
+
+def _duration(setting: Setting, text: str) -> float:
+    try:
+        value = float(text.removesuffix("s"))
+    except ValueError:
+        value = math.nan
+    if not setting.least <= value <= setting.most:
+        wanted = f"write seconds, from {setting.least:g} to {setting.most:g}"
+        msg = f"{text!r} is out of place; {wanted}"
+        raise ValueError(msg)
+    return value
+
+
+def _switch(_: Setting, text: str) -> bool:
+    found = {"true": True, "1": True, "false": False, "0": False}.get(text.lower())
+    if found is None:
+        msg = f"{text!r} is neither; write true or false"
+        raise ValueError(msg)
+    return found
+
+
+def _text(_: Setting, text: str) -> str:
+    return text
+
+
+_PARSERS: dict[Kind, Callable[[Setting, str], object]] = {
+    Kind.PATH: _text,
+    Kind.TEXT: _text,
+    Kind.CHOICE: _choice,
+    Kind.INTEGER: _integer,
+    Kind.SECONDS: _duration,
+    Kind.SWITCH: _switch,
+}
+
+
+def _setting(kind: Kind, help: str, default: object = None, **more: Any) -> Any:
+    meta = {"kind": kind, "help": help, "default": default, **more}
+    return field(default=default, metadata=meta)
+
+
+def _seconds(help: str, default: float, origin: str, *, least: float = 0.05) -> Any:
+    return _setting(Kind.SECONDS, help, default, origin=origin, least=least, most=3600)
+
+
+def _port(help: str, default: int, origin: str) -> Any:
+    return _setting(Kind.INTEGER, help, default, origin=origin, most=65535)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that a user can set, checked. Built by `resolve`, joined in `server.run`."""
+
+    policies: tuple[str, ...] = _setting(
+        Kind.PATHS, "File or folder with policies.", (), decides=True
+    )
+    namespaces: tuple[str, ...] = _setting(
+        Kind.PATHS, "File or folder with Namespace objects, for their labels.", (), decides=True
+    )
+    inject: str = _setting(
+        Kind.CHOICE,
+        "Which namespaces: all but the excluded ones, or those that opted in by label.",
+        "all",
+        choices=("all", "opt-in"),
+        decides=True,
+    )
+    excluded_namespaces: tuple[str, ...] = _setting(
+        Kind.GLOBS,
+        "Namespaces left alone when all are injected; '' for none.",
+        EXCLUDED_NAMESPACES,
+        decides=True,
+    )
+    own_namespace: str = _setting(
+        Kind.TEXT,
+        "The namespace that this runs in: left alone as well.",
+        "",
+        decides=True,
+        variable="INITJECT_NAMESPACE",
+    )
+    keep_first: tuple[str, ...] = _setting(
+        Kind.GLOBS,
+        "Init containers that always stay in front of ours.",
+        ("restore-wait", "restic-wait"),
+        origin="Velero restores volumes in them",
+        decides=True,
+    )
+    mirrors: tuple[str, ...] = _setting(
+        Kind.GLOBS,
+        "Images that a registry mirror may have put in place of ours.",
+        (),
+        decides=True,
+    )
+    host: str = _setting(
+        Kind.TEXT,
+        "Address to serve on; 0.0.0.0 or :: for all.",
+        "127.0.0.1",
+        origin="safe outside a container; the image sets its own",
+    )
+    port: int = _port(
+        "Port of the webhook; 0 takes a free one.", 8443, "443, as a user may bind it"
+    )
+    health_host: str = _setting(Kind.TEXT, "Address of the health port, if not that of --host.", "")
+    health_port: int = _port(
+        "Port of /healthz, /readyz and /metrics; 0 takes a free one.",
+        8081,
+        "controller-runtime's health port",
+    )
+    cert_dir: str | None = _setting(Kind.PATH, "Folder with tls.crt and tls.key.")
+    self_signed: bool = _setting(
+        Kind.SWITCH, "Serve with a certificate made at start, for local work.", False
+    )
+    client_ca: str | None = _setting(
+        Kind.PATH, "File with the CAs of which clients must show a certificate."
+    )
+    log_level: str = _setting(
+        Kind.CHOICE,
+        "The least level that is logged; debug has a line for each review.",
+        "info",
+        choices=("debug", "info", "warning", "error"),
+    )
+    log_format: str = _setting(
+        Kind.CHOICE,
+        "How log lines look; auto is text on a terminal and json elsewhere.",
+        "auto",
+        choices=("auto", "json", "text"),
+    )
+    reload_seconds: float = _seconds(
+        "Between two looks at the files of policies and namespaces.",
+        1.0,
+        "a guess: soon for who edits, nothing in cost",
+    )
+    certificate_seconds: float = _seconds(
+        "Between two whole readings of the certificate folder.", 10.0, "controller-runtime's poll"
+    )
+    drain_seconds: float = _seconds(
+        "After SIGTERM: keep answering, so that the API server can learn that we leave.",
+        10.0,
+        "the middle of the 5 to 15 s that endpoints take to spread",
+        least=0,
+    )
+    grace_seconds: float = _seconds(
+        "After draining: how long running requests may still take.",
+        31.0,
+        "a webhook's largest timeoutSeconds, 30, and one more",
+        least=0,
+    )
+    handshake_seconds: float = _seconds(
+        "How long a TLS handshake may take.", 10.0, "the API server's own limit"
+    )
+    header_seconds: float = _seconds(
+        "How long a request's header may take.", 10.0, "a guess: the API server sends it at once"
+    )
+    body_seconds: float = _seconds(
+        "How long a request's body may take.", 30.0, "a webhook's largest timeoutSeconds"
+    )
+    idle_seconds: float = _seconds(
+        "How long an idle connection stays open.",
+        120.0,
+        "more than the 90 s after which the API server closes it itself",
+    )
+    max_body_bytes: int = _setting(
+        Kind.INTEGER,
+        "The largest body that is read.",
+        7 * MIB,
+        origin="object and old object of 3 MiB each, the API server's limit, and 1 MiB around",
+        least=1 * KIB,
+        most=64 * MIB,
+    )
+    max_header_bytes: int = _setting(
+        Kind.INTEGER,
+        "The largest header that is read.",
+        64 * KIB,
+        origin="a guess: a bearer token takes some 2 KiB, a proxy's headers a few more",
+        least=1 * KIB,
+        most=1 * MIB,
+    )
+
+    @property
+    def excluded(self) -> tuple[str, ...]:
+        """The globs of namespaces that are left alone, our own namespace included."""
+        own = (self.own_namespace,) if self.own_namespace else ()
+        return self.excluded_namespaces + own
+
+
+TABLE: tuple[Setting, ...] = tuple(
+    Setting(entry.name, **entry.metadata) for entry in fields(Settings)
+)
+DECISION: tuple[Setting, ...] = tuple(setting for setting in TABLE if setting.decides)
