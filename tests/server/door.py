@@ -1,0 +1,208 @@
+"""A real door in this process: the listener on a thread, with a decision that a test chooses."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from uvicorn.config import Config
+
+from certs.authority import Authority
+from certs.bundle import Bundle
+from webhook.inject.decision import Decision, Options
+from webhook.policy.namespace import Namespace
+from webhook.review.request import Request
+from webhook.server import app, drain, tls
+from webhook.server.limits import Connection, Limits
+from webhook.server.mutate import Mutate, Source
+
+LOCAL = ("localhost", "127.0.0.1")
+AUTHORITY = Authority.create(datetime.now(UTC), name="test CA")
+
+
+def bundle(*names: str) -> Bundle:
+    """A fresh pair of the test CA."""
+    return AUTHORITY.issue(names or LOCAL, datetime.now(UTC), timedelta(days=1))
+
+
+def review(**request: Any) -> bytes:
+    """A review of a small pod."""
+    pod = {"metadata": {"name": "web"}, "spec": {"containers": [{"name": "app", "image": "x"}]}}
+    whole = {
+        "uid": "u-1",
+        "kind": {"group": "", "version": "v1", "kind": "Pod"},
+        "resource": {"group": "", "version": "v1", "resource": "pods"},
+        "namespace": "shop",
+        "operation": "CREATE",
+        "object": pod,
+        **request,
+    }
+    return json.dumps(
+        {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": whole}
+    ).encode()
+
+
+ADD = {"op": "add", "path": "/metadata/annotations", "value": {"seen": "yes"}}
+
+
+def inject(request: Request, policies: Any, namespace: Any, options: Any) -> Decision:
+    """A decision that adds one annotation, by the name that the pod has."""
+    return Decision(patch=(ADD,), pod=request.object)
+
+
+@dataclass
+class Policies:
+    """A policy set that says only whether it needs namespaces."""
+
+    needs_namespace: bool = False
+
+    def get(self) -> Any:
+        return self
+
+
+@dataclass
+class Namespaces:
+    """Namespaces that are known."""
+
+    known: dict[str, Namespace] = field(default_factory=dict)
+
+    def get(self, name: str) -> Namespace | None:
+        return self.known.get(name)
+
+
+@dataclass
+class Meter:
+    """Writes down what is counted."""
+
+    begun: int = 0
+    codes: list[int] = field(default_factory=list)
+    fields: list[str] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    bugs: int = 0
+
+    def begin(self) -> None:
+        self.begun += 1
+
+    def end(self, code: int, seconds: float) -> None:
+        self.codes.append(code)
+
+    def refused(self, field: str) -> None:
+        self.fields.append(field)
+
+    def decided(self, request: Request, decision: Decision) -> None:
+        self.decisions.append(decision)
+
+    def bug(self) -> None:
+        self.bugs += 1
+
+
+@dataclass
+class Door:
+    """A running door."""
+
+    host: str
+    port: int
+    meter: Meter
+    listener: drain.Listener
+    loop: asyncio.AbstractEventLoop
+    context: ssl.SSLContext | None
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self.context else 'http'}://{self.host}:{self.port}/mutate"
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Runs a coroutine function on the door's loop and waits for it."""
+        return asyncio.run_coroutine_threadsafe(function(*arguments), self.loop).result(30)
+
+    def connect(self, *, secure: bool = True) -> socket.socket:
+        """A raw connection, with TLS where the door speaks it."""
+        plain = socket.create_connection((self.host, self.port), timeout=20)
+        if not secure or self.context is None:
+            return plain
+        return client_context().wrap_socket(plain, server_hostname="localhost")
+
+
+def client_context(client: Bundle | None = None) -> ssl.SSLContext:
+    """A client that trusts the test CA, and shows a certificate when given one."""
+    context = ssl.create_default_context(cadata=AUTHORITY.certificate.decode())
+    if client is not None:
+        with tls._file(client) as path:
+            context.load_cert_chain(path)
+    return context
+
+
+@contextlib.contextmanager
+def opened(
+    decide: Callable[..., Decision] = inject,
+    *,
+    limits: Limits | None = None,
+    policies: Policies | None = None,
+    source: Source | None = None,
+    secure: bool = True,
+    client_ca: Path | None = None,
+    application: app.Application | None = None,
+) -> Iterator[Door]:
+    """A door that serves until the block ends."""
+    limits = limits or Limits()
+    meter = Meter()
+    mutate = Mutate(
+        decide,
+        policies or Policies(),
+        Namespaces(),
+        Options(),
+        meter=meter,
+        body_bytes=limits.body_bytes,
+        source=source,
+    )
+    served = application or app.front(mutate)
+    config = Config(served, log_config=None, lifespan="off", ws="none", proxy_headers=False)
+    config.load()
+    context = tls.context(bundle(), client_ca) if secure else None
+    listener = drain.Listener(
+        drain.bind("127.0.0.1", 0, "--port"),
+        lambda state, loop: Connection(config, state, limits, loop),
+        tls=context,
+        handshake=limits.handshake,
+        flush=limits.flush,
+    )
+    loop = uvloop.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    host, port = listener.address
+    door = Door(host, port, meter, listener, loop, context)
+    try:
+        door.call(listener.start)
+        yield door
+    finally:
+        door.call(listener.stop, 2.0)
+        door.call(_cancel_all)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+async def _cancel_all() -> None:
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+    await asyncio.sleep(0.05)
+
+
+def answer(raw: socket.socket, seconds: float = 20) -> bytes:
+    """All that comes until the other side closes."""
+    raw.settimeout(seconds)
+    got = b""
+    with contextlib.suppress(ConnectionError, ssl.SSLEOFError):
+        while part := raw.recv(65536):
+            got += part
+    return got

@@ -1,0 +1,326 @@
+"""What one connection may cost: sizes and times, enforced below ASGI.
+
+uvicorn's httptools protocol bounds neither headers nor slow senders; this subclass does. It also
+writes an answer's head and body at once (one TLS record instead of two).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import urllib.parse
+from dataclasses import dataclass
+from typing import Any
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+from uvicorn.server import ServerState
+
+OBJECT_BYTES = 3 * 1024 * 1024  # the API server's own limit of a request (MaxRequestBodyBytes)
+ENVELOPE_BYTES = 1024 * 1024  # what stands around the objects in a review: always far less
+BODY_BYTES = 2 * OBJECT_BYTES + ENVELOPE_BYTES  # a review holds `object` and `oldObject`
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes, times in seconds. The times are guesses, but for those with a source."""
+
+    body_bytes: int = BODY_BYTES
+    header_bytes: int = 64 * 1024  # the API server sends less than 1 KiB
+    handshake: float = 10.0  # the API server gives up a TLS handshake after 10 s, too
+    header: float = 10.0
+    body: float = 30.0  # no webhook may have a longer `timeoutSeconds`: nobody waits any more
+    idle: float = 120.0  # the API server keeps idle connections for 90 s: it must be the first
+    linger: float = 2.0  # after a refusal: time for the client to see it before the line is cut
+    flush: float = 5.0  # after closing: time for the last bytes to leave
+
+
+class _TooLargeError(Exception):
+    """The header is over its limit."""
+
+
+class Cycle(RequestResponseCycle):
+    """One request and its answer; an answer in one piece leaves in one write.
+
+    Every application here sends headers that it made itself, so they are not searched again for
+    line breaks.
+    """
+
+    connection: Connection
+    held: Any = None
+
+    async def send(self, message: Any) -> None:
+        """Hold back the head until the body comes."""
+        if message["type"] == "http.response.start" and not self.response_started:
+            self.held = message
+            return
+        held, self.held = self.held, None
+        if self.connection.closing:
+            self.keep_alive = False
+        if held is None:
+            await super().send(message)
+        elif message.get("more_body") or self.flow.write_paused or self.disconnected:
+            await super().send(held)
+            await super().send(message)
+        else:
+            self._whole(held, message.get("body", b""))
+
+    def _whole(self, head: Any, body: bytes) -> None:
+        self.response_started = self.response_complete = True
+        lines = [STATUS_LINE[head["status"]]]
+        for name, value in self.default_headers:
+            lines += (name, b": ", value, b"\r\n")
+        for name, value in head["headers"]:
+            if name == b"connection":
+                self.keep_alive = False  # nobody here sends another value than `close`
+            else:
+                lines += (name, b": ", value, b"\r\n")
+        if not self.keep_alive:
+            lines.append(b"connection: close\r\n")
+        lines.append(b"\r\n")
+        if self.scope["method"] != "HEAD":
+            lines.append(body)
+        self.transport.write(b"".join(lines))
+        self.message_event.set()
+        if self.keep_alive:
+            self.on_response()
+        else:
+            self.connection.finish()
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's protocol with our limits.
+
+    `deadline` is the loop's time after which `expire` closes the connection; a periodic look at all
+    connections is cheaper than a timer for each request.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        limits: Limits,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        super().__init__(config, server_state, {}, loop)
+        self.limits = limits
+        self.now = loop.time
+        self.deadline = self.now() + limits.idle
+        self.closing = False  # the next answer is the last
+        self.deaf = False  # what still comes in is thrown away
+        self.in_header = False
+        self.receiving = False  # a message has begun and not ended
+        self.chunk = 0
+        self.received = 0
+        self.size = 0
+
+    # what the transport says
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser; refuse what it refuses."""
+        if self.deaf:
+            return
+        self.chunk = len(data)
+        if self.in_header:
+            self.received += self.chunk
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._refuse_upgrade()
+        except httptools.HttpParserError as error:
+            too_large = isinstance(error.__context__, _TooLargeError)
+            self.refuse(431 if too_large else 400)
+        else:
+            if self.in_header and self.received > self.limits.header_bytes:
+                self.refuse(431)
+
+    def expire(self, now: float) -> None:
+        """Close the connection when it is past its deadline, cut it when it does not go."""
+        if now <= self.deadline:
+            return
+        if self.transport.is_closing():
+            self.transport.abort()
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Close, after what was written has left."""
+        self.deaf = True
+        self.deadline = self.now() + self.limits.flush
+        self.transport.close()
+
+    def finish(self) -> None:
+        """Close after the last answer.
+
+        While the client is still sending, closing would reset the connection and could take the
+        answer with it: then only stop listening, for a moment.
+        """
+        if self.receiving or self.deaf:
+            self.deaf = True
+            self.deadline = self.now() + self.limits.linger
+            self.loop.call_later(self.limits.linger, self.close)
+            self.flow.resume_reading()
+        else:
+            self.close()
+
+    def idle(self, now: float) -> float:
+        """For how many seconds nothing has been asked; 0 while something is."""
+        if self.receiving or (self.cycle is not None and not self.cycle.response_complete):
+            return 0.0
+        return now - (self.deadline - self.limits.idle)
+
+    # what the parser says
+
+    def on_message_begin(self) -> None:
+        """A first byte of a request."""
+        self.in_header = self.receiving = True
+        self.received = self.chunk
+        self.size = 0
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        self.deadline = self.now() + self.limits.header
+
+    def on_url(self, url: bytes) -> None:
+        """A part of the target."""
+        self.size += len(url)
+        self._check_size()
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header, or a trailer after the body."""
+        self.size += len(name) + len(value) + 4
+        self._check_size()
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        if self.in_header:
+            self.headers.append((name, value))
+
+    def _check_size(self) -> None:
+        if self.size > self.limits.header_bytes:
+            raise _TooLargeError
+
+    def on_headers_complete(self) -> None:
+        """The request's application starts, or waits for the one before it."""
+        self.in_header = False
+        self.deadline = self.now() + self.limits.body
+        version = self.parser.get_http_version()
+        path, query = _target(self.url)
+        self.scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme or "http",
+            "root_path": "",
+            "headers": self.headers,
+            "method": self.parser.get_method().decode("ascii"),
+            "path": urllib.parse.unquote(path) if "%" in path else path,
+            "raw_path": self.url,
+            "query_string": query,
+        }
+        earlier = self.cycle
+        cycle = Cycle(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        cycle.connection = self
+        self.cycle = cycle
+        if earlier is None or earlier.response_complete:
+            self._start_asgi_task(cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body: kept until the application asks for it."""
+        cycle = self.cycle
+        if cycle.response_complete:
+            return
+        cycle.body += body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.message_event.set()
+
+    def on_message_complete(self) -> None:
+        """All of a request is here: what follows is another one."""
+        self.receiving = False
+        self.chunk = 0
+        cycle = self.cycle
+        if cycle.response_complete:
+            self.deadline = self.now() + self.limits.idle
+            return
+        self.deadline = math.inf
+        cycle.more_body = False
+        cycle.message_event.set()
+
+    # what the application does
+
+    def on_response_complete(self) -> None:
+        """An answer is written: the next request of the pipeline, or wait for one."""
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif not self.receiving:
+            self.deadline = self.now() + self.limits.idle
+
+    # refusals below ASGI
+
+    def refuse(self, status: int) -> None:
+        """Answer a request that is not worth an application, and close."""
+        cycle = self.cycle
+        if self.in_header or cycle is None:
+            if cycle is not None and not cycle.response_complete:
+                cycle.keep_alive = False  # answer what was asked before, then close
+                self.deaf = True
+                return
+        elif self.pipeline or cycle.response_started:
+            self.close()
+            return
+        else:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        text = STATUS_LINE[status][9:-2] + b"\n"
+        self.transport.write(
+            b"%bcontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n"
+            b"connection: close\r\n\r\n%b" % (STATUS_LINE[status], len(text), text)
+        )
+        self.receiving = True
+        self.finish()
+
+    def _refuse_upgrade(self) -> None:
+        """An upgrade that nobody offered is ignored (RFC 9110, 7.8), and the line not reused."""
+        self.deaf = True
+        self.receiving = False
+        if self.cycle is not None:
+            self.cycle.keep_alive = False
+            self.cycle.more_body = False
+            self.cycle.message_event.set()
+
+
+def _target(url: bytes) -> tuple[str, bytes]:
+    """Path and query of a request's target, which may be absolute or `*`."""
+    if url[:1] == b"/":
+        path, _, query = url.partition(b"?")
+        return path.decode("ascii"), query
+    parsed = httptools.parse_url(url)
+    return (parsed.path or b"/").decode("ascii"), parsed.query or b""
