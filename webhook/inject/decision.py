@@ -34,7 +34,6 @@ class Code(StrEnum):
     BORROW_FAILED = "borrow_failed"
     CONFLICT = "conflict"
     OS_UNSUPPORTED = "os_unsupported"
-    HOST_NETWORK = "host_network"
     # one policy: applied, and what is worth knowing about it
     APPLIED = "applied"
     AUDITED = "audited"
@@ -56,6 +55,16 @@ class Reason:
     policy: str = ""
     field: str = ""
     detail: str = ""
+
+
+class LeftOutError(Exception):
+    """Why a policy is left out of a pod (or the pod is denied) although it matched."""
+
+    def __init__(self, code: Code, where: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.field = where
+        self.detail = detail
 
 
 Operation = Mapping[str, Any]

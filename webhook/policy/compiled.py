@@ -65,11 +65,12 @@ class Borrow:
     volume_mounts: tuple[Glob, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """One injected container. `container` is raw and in stored form, holes still unfilled;
+    """One injected container. `container` is raw and in stored form, holes still unfilled.
 
-    `holes` says where templates stand in it.
+    `holes` says where templates stand in it, `guarded` that one fills a field which the API server
+    checks (a mount path, a name), so that the filled container has to be checked too.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Step:
     holes: tuple[tuple[Path, Template], ...]
     borrow: Borrow | None
     sidecar: bool
+    guarded: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ class Volume:
     mount_into: tuple[MountInto, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Policy:
     """One policy in force. `namespace` is empty for a ClusterInitPolicy."""
 

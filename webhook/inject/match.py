@@ -1,0 +1,238 @@
+"""Which policies concern a pod, and by which clause one does not.
+
+A `Subject` is a pod as a policy sees it. The functions that decide and the functions that explain are
+the same: `failed` stops at the first clause that does not hold, `clauses` tells each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from webhook.inject import ours
+from webhook.policy.compiled import Clauses
+from webhook.policy.glob import Glob
+from webhook.policy.namespace import Namespace
+
+Json = Mapping[str, Any]
+_EMPTY: Json = {}
+
+
+class NamespaceUnknownError(Exception):
+    """A namespace's labels or annotations are needed and not known."""
+
+
+def mapping(value: object) -> Json:
+    """`value` when it is a JSON object, else an empty one (an absent field)."""
+    return value if isinstance(value, dict) else _EMPTY
+
+
+def texts(value: object) -> Json:
+    """A map of texts, as labels are; values of another type are left out."""
+    found = mapping(value)
+    if all(type(text) is str for text in found.values()):
+        return found
+    return {key: text for key, text in found.items() if isinstance(text, str)}
+
+
+def objects(value: object) -> list[Json]:
+    """The JSON objects of an array field, which may be absent or null."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+class Subject:
+    """One pod, as its author wrote it: without what the marker says that we added.
+
+    `namespace` is None when nothing is known of it. What is derived is derived once, on demand.
+    """
+
+    def __init__(self, pod: Json, namespace_name: str, namespace: Namespace | None) -> None:
+        self.pod = pod
+        self.namespace_name = namespace_name
+        self._namespace = namespace
+
+    @property
+    def namespace(self) -> Namespace:
+        """The pod's namespace; raises `NamespaceUnknownError`."""
+        if self._namespace is None:
+            raise NamespaceUnknownError
+        return self._namespace
+
+    @property
+    def namespace_known(self) -> bool:
+        """Whether `namespace` can be asked."""
+        return self._namespace is not None
+
+    @cached_property
+    def metadata(self) -> Json:
+        """The pod's metadata."""
+        return mapping(self.pod.get("metadata"))
+
+    @cached_property
+    def labels(self) -> Json:
+        """The pod's labels that are text (the API server lets no others through)."""
+        return texts(self.metadata.get("labels"))
+
+    @cached_property
+    def annotations(self) -> Json:
+        """The pod's annotations that are text."""
+        return texts(self.metadata.get("annotations"))
+
+    @cached_property
+    def spec(self) -> Json:
+        """The pod's spec."""
+        return mapping(self.pod.get("spec"))
+
+    @cached_property
+    def containers(self) -> list[Json]:
+        """The application containers."""
+        return objects(self.spec.get("containers"))
+
+    @cached_property
+    def account(self) -> str:
+        """The name of the pod's service account."""
+        return str(self.spec.get("serviceAccountName") or self.spec.get("serviceAccount") or "default")
+
+    @cached_property
+    def workloads(self) -> tuple[str, ...]:
+        """The kinds by which a user knows what controls this pod; `None` for a bare one.
+
+        `Deployment` and `CronJob` are heuristics: a pod names only its direct owner.
+        """
+        owners = objects(self.metadata.get("ownerReferences"))
+        owner = next((o for o in owners if o.get("controller") is True), None)
+        if owner is None:
+            return ("None",)
+        kind, name = str(owner.get("kind", "")), str(owner.get("name", ""))
+        if kind == "ReplicaSet" and "pod-template-hash" in self.labels:
+            return (kind, "Deployment")
+        head, dash, digits = name.rpartition("-")
+        if kind == "Job" and head and dash and digits.isascii() and digits.isdigit():
+            return (kind, "CronJob")
+        return (kind,)
+
+
+def as_written(pod: Json, marker: ours.Marker) -> Json:
+    """The pod without the init containers and volumes that the marker names, nor our annotations."""
+    metadata = mapping(pod.get("metadata"))
+    annotations = mapping(metadata.get("annotations"))
+    if not any(name in annotations for name in ours.ANNOTATIONS):
+        return pod
+    rest = {name: value for name, value in annotations.items() if name not in ours.ANNOTATIONS}
+    result = {**pod, "metadata": {**metadata, "annotations": rest}}
+    if marker.containers or marker.volumes:
+        result["spec"] = _without(mapping(pod.get("spec")), marker)
+    return result
+
+
+def _without(spec: Json, marker: ours.Marker) -> Json:
+    result = dict(spec)
+    if marker.containers and "initContainers" in spec:
+        result["initContainers"] = [
+            c for c in objects(spec["initContainers"]) if c.get("name") not in marker.containers
+        ]
+    if marker.volumes:
+        result["volumes"] = [v for v in objects(spec.get("volumes")) if v.get("name") not in marker.volumes]
+        for field in ("containers", "initContainers"):
+            if field in result:
+                result[field] = [_unmounted(c, marker.volumes) for c in objects(result[field])]
+    return result
+
+
+def _unmounted(container: Json, volumes: Mapping[str, Any]) -> Json:
+    mounts = container.get("volumeMounts")
+    if not any(m.get("name") in volumes for m in objects(mounts)):
+        return container
+    return {**container, "volumeMounts": [m for m in objects(mounts) if m.get("name") not in volumes]}
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One clause of a `match` or `exclude` for one pod. `held` is None when it cannot be told."""
+
+    name: str
+    held: bool | None
+    detail: str = ""
+
+
+def _any(globs: Iterable[Glob], text: str) -> bool:
+    return any(glob.matches(text) for glob in globs)
+
+
+def _images(subject: Subject) -> list[str]:
+    return [str(container.get("image", "")) for container in subject.containers]
+
+
+def _annotated(wanted: Sequence[tuple[str, Glob]], subject: Subject) -> bool:
+    found = subject.annotations
+    return all(isinstance(found.get(key), str) and glob.matches(found[key]) for key, glob in wanted)
+
+
+# Cheap ones first: a review stops at the first that does not hold.
+_HOLDS: tuple[tuple[str, str, Callable[[Any, Subject], bool]], ...] = (
+    ("namespaces", "namespaces", lambda globs, s: _any(globs, s.namespace_name)),
+    ("workloads", "workloads", lambda kinds, s: any(kind in kinds for kind in s.workloads)),
+    ("service_accounts", "serviceAccounts", lambda globs, s: _any(globs, s.account)),
+    ("pod_selector", "podSelector", lambda selector, s: selector.matches(s.labels)),
+    ("annotations", "annotations", _annotated),
+    ("images", "images", lambda globs, s: any(_any(globs, image) for image in _images(s))),
+    # Last, since it alone can be unknown: a pod that another clause leaves aside needs no namespace.
+    ("namespace_selector", "namespaceSelector", lambda selector, s: selector.matches(s.namespace.labels)),
+)  # fmt: skip
+
+
+def failed(wanted: Clauses, subject: Subject) -> str | None:
+    """The name of the first clause that does not hold, or None when all hold.
+
+    Raises `NamespaceUnknownError` when only the namespace's labels could tell.
+    """
+    for attribute, name, holds in _HOLDS:
+        value = getattr(wanted, attribute)
+        if value is not None and not holds(value, subject):
+            return name
+    return None
+
+
+def clauses(wanted: Clauses, subject: Subject) -> Iterator[Clause]:
+    """Every clause with whether it held and the values compared, for people."""
+    for attribute, name, holds in _HOLDS:
+        value = getattr(wanted, attribute)
+        if value is None:
+            continue
+        try:
+            held = holds(value, subject)
+            yield Clause(name, held, _DETAILS[attribute](value, subject))
+        except NamespaceUnknownError:
+            yield Clause(name, None, f"the labels of namespace {subject.namespace_name} are not known")
+
+
+def _globs(globs: Iterable[Glob]) -> str:
+    return ", ".join(glob.text for glob in globs)
+
+
+def _selector_detail(selector: Any, labels: Json) -> str:  # noqa: ANN401 - a Selector
+    return selector.failed(labels) or str(selector)
+
+
+def _annotations_detail(wanted: Sequence[tuple[str, Glob]], subject: Subject) -> str:
+    for key, glob in wanted:
+        value = subject.annotations.get(key)
+        if not isinstance(value, str):
+            return f"annotation {key} is not set"
+        if not glob.matches(value):
+            return f"annotation {key} does not match {glob.text}"
+    return ", ".join(f"{key}: {glob.text}" for key, glob in wanted)
+
+
+_DETAILS: dict[str, Callable[[Any, Subject], str]] = {
+    "namespaces": lambda globs, s: f"{s.namespace_name} against {_globs(globs)}",
+    "workloads": lambda kinds, s: f"{' or '.join(s.workloads)} against {', '.join(kinds)}",
+    "service_accounts": lambda globs, s: f"{s.account} against {_globs(globs)}",
+    "pod_selector": lambda selector, s: _selector_detail(selector, s.labels),
+    "annotations": _annotations_detail,
+    "images": lambda globs, s: f"{', '.join(_images(s))} against {_globs(globs)}",
+    "namespace_selector": lambda selector, s: _selector_detail(selector, s.namespace.labels),
+}
+

@@ -1,0 +1,247 @@
+"""From a pod and a plan to the smallest JSON patch (RFC 6902) that makes the one of the other.
+
+Only `add`, and `remove` or `replace` inside what is ours. Each operation is valid on the result of
+the one before. The patch is applied here before it leaves: a wrong one would lose the pod even
+under `failurePolicy: Ignore`, since the API server does not count it as a failed call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from webhook.errors import PatchError
+from webhook.inject.decision import Operation
+from webhook.inject.match import mapping, objects
+from webhook.inject.place import Arrangement
+from webhook.inject.plan import Item, Proposal
+
+Json = Mapping[str, Any]
+
+
+def escape(part: str) -> str:
+    """One part of a JSON pointer (RFC 6901, section 3)."""
+    return part.replace("~", "~0").replace("/", "~1")
+
+
+def build(
+    pod: Json, proposals: Sequence[Proposal], arrangement: Arrangement, annotations: Mapping[str, str | None]
+) -> tuple[tuple[Operation, ...], Json]:
+    """The operations, and the pod after them.
+
+    `annotations` are ours: a text to set, None to remove. Raises `PatchError` if the operations do
+    not make the planned pod.
+    """
+    target = _target(pod, proposals, arrangement, annotations)
+    operations = (
+        *_init_containers(pod, proposals, arrangement),
+        *_volumes(pod, proposals),
+        *_mounts(pod, proposals),
+        *_annotations(pod, annotations),
+    )
+    if not operations:
+        return (), pod
+    if apply(pod, operations) != target:
+        raise PatchError("the patch does not make the planned pod")
+    return operations, target
+
+
+# -- the operations ---------------------------------------------------------------------------------
+
+
+def _init_containers(pod: Json, proposals: Sequence[Proposal], arrangement: Arrangement) -> Iterator[Operation]:
+    path = "/spec/initContainers"
+    items = {item.name: item for proposal in proposals for item in proposal.containers}
+    current = objects(mapping(pod.get("spec")).get("initContainers"))
+    if not current:
+        if items:
+            yield _add(path, [items[name].final for name in arrangement.order])
+        return
+    names = [str(container.get("name")) for container in current]
+    for index, name in enumerate(names):
+        item = items.get(name)
+        if item is not None and item.final is not item.present:
+            yield from differences(f"{path}/{index}", current[index], item.final)
+    for index in range(len(names) - 1, -1, -1):
+        if names[index] in arrangement.moved:
+            yield {"op": "remove", "path": f"{path}/{index}"}
+            del names[index]
+    for index, name in enumerate(arrangement.order):
+        if index >= len(names) or names[index] != name:
+            yield _add(f"{path}/{index}", items[name].final)
+            names.insert(index, name)
+
+
+def _volumes(pod: Json, proposals: Sequence[Proposal]) -> Iterator[Operation]:
+    path = "/spec/volumes"
+    current = objects(mapping(pod.get("spec")).get("volumes"))
+    index = {str(volume.get("name")): i for i, volume in enumerate(current)}
+    fresh: list[Json] = []
+    for item in _all_volumes(proposals):
+        if item.present is None:
+            fresh.append(item.final)
+        elif item.final is not item.present:
+            yield from differences(f"{path}/{index[item.name]}", item.present, item.final)
+    yield from _append(path, fresh, exists=bool(current))
+
+
+def _all_volumes(proposals: Sequence[Proposal]) -> Iterator[Item]:
+    for proposal in proposals:
+        yield from proposal.volumes
+
+
+def _mounts(pod: Json, proposals: Sequence[Proposal]) -> Iterator[Operation]:
+    containers = objects(mapping(pod.get("spec")).get("containers"))
+    for index, mounts in sorted(_fresh_mounts(proposals).items()):
+        exists = bool(containers[index].get("volumeMounts"))
+        yield from _append(f"/spec/containers/{index}/volumeMounts", mounts, exists=exists)
+
+
+def _fresh_mounts(proposals: Sequence[Proposal]) -> dict[int, list[Json]]:
+    fresh: dict[int, list[Json]] = {}
+    for proposal in proposals:
+        for mount in proposal.mounts:
+            if not mount.present:
+                fresh.setdefault(mount.index, []).append(mount.mount)
+    return fresh
+
+
+def _append(path: str, values: Sequence[Json], *, exists: bool) -> Iterator[Operation]:
+    if not exists:
+        if values:
+            yield _add(path, list(values))
+        return
+    for value in values:
+        yield _add(f"{path}/-", value)
+
+
+def _annotations(pod: Json, annotations: Mapping[str, str | None]) -> Iterator[Operation]:
+    metadata = pod.get("metadata")
+    current = metadata.get("annotations") if isinstance(metadata, dict) else None
+    wanted = {name: value for name, value in annotations.items() if value is not None}
+    if not isinstance(current, dict) or not current:
+        if not isinstance(metadata, dict):
+            yield from ([_add("/metadata", {"annotations": wanted})] if wanted else [])
+        elif wanted:
+            yield _add("/metadata/annotations", wanted)
+        return
+    for name, value in annotations.items():
+        path = f"/metadata/annotations/{escape(name)}"
+        if value is None:
+            if name in current:
+                yield {"op": "remove", "path": path}
+        elif name not in current:
+            yield _add(path, value)
+        elif current[name] != value:
+            yield {"op": "replace", "path": path, "value": value}
+
+
+def _add(path: str, value: Any) -> Operation:  # noqa: ANN401 - any JSON value
+    return {"op": "add", "path": path, "value": value}
+
+
+def differences(path: str, before: Json, after: Json) -> Iterator[Operation]:
+    """What turns one of our containers or volumes into another, field by field."""
+    for name in before:
+        if name not in after:
+            yield {"op": "remove", "path": f"{path}/{escape(name)}"}
+    for name, value in after.items():
+        here = f"{path}/{escape(name)}"
+        if name not in before:
+            yield _add(here, value)
+        elif isinstance(value, dict) and isinstance(before[name], dict):
+            yield from differences(here, before[name], value)
+        elif before[name] != value:
+            yield {"op": "replace", "path": here, "value": value}
+
+
+# -- the pod after ----------------------------------------------------------------------------------
+
+
+def _target(
+    pod: Json, proposals: Sequence[Proposal], arrangement: Arrangement, annotations: Mapping[str, str | None]
+) -> Json:
+    """The planned pod, made without the operations: what they are proven against."""
+    spec = dict(mapping(pod.get("spec")))
+    items = {item.name: item.final for proposal in proposals for item in proposal.containers}
+    if items:
+        there = {str(c.get("name")): c for c in objects(spec.get("initContainers"))}
+        spec["initContainers"] = [items.get(name) or there[name] for name in arrangement.order]
+    volumes = {item.name: item for item in _all_volumes(proposals)}
+    if volumes:
+        kept = [volumes[n].final if (n := str(v.get("name"))) in volumes else v for v in objects(spec.get("volumes"))]
+        spec["volumes"] = kept + [item.final for item in volumes.values() if item.present is None]
+    mounts = _fresh_mounts(proposals)
+    if mounts:
+        spec["containers"] = [
+            {**c, "volumeMounts": [*(c.get("volumeMounts") or ()), *mounts[i]]} if i in mounts else c
+            for i, c in enumerate(spec["containers"])
+        ]
+    metadata = pod.get("metadata")
+    annotated = _annotated(mapping(metadata), annotations)
+    unchanged = annotated == mapping(metadata)
+    return {**pod, "spec": spec, **({} if unchanged else {"metadata": annotated})}
+
+
+def _annotated(metadata: Json, annotations: Mapping[str, str | None]) -> Json:
+    current = dict(metadata.get("annotations") or {})
+    for name, value in annotations.items():
+        if value is None:
+            current.pop(name, None)
+        else:
+            current[name] = value
+    if not current and not metadata.get("annotations"):
+        return metadata
+    return {**metadata, "annotations": current}
+
+
+# -- applying ---------------------------------------------------------------------------------------
+
+
+def apply(document: Json, operations: Iterable[Operation]) -> Json:
+    """The document after the operations (`add`, `remove`, `replace`); it is itself left as it is.
+
+    Only what is on an operation's path is copied. Raises `PatchError` when one does not apply.
+    """
+    result: Any = document
+    copied: set[int] = set()
+    for operation in operations:
+        parts = [p.replace("~1", "/").replace("~0", "~") for p in operation["path"].split("/")[1:]]
+        result = _applied(result, parts, operation, copied)
+    return result  # type: ignore[no-any-return]
+
+
+def _applied(value: Any, parts: list[str], operation: Operation, copied: set[int]) -> Any:  # noqa: ANN401
+    if id(value) not in copied:
+        value = _copy(value)
+        copied.add(id(value))
+    head, *rest = parts
+    key = _key(value, head, adding=not rest and operation["op"] == "add")
+    if rest:
+        value[key] = _applied(value[key], rest, operation, copied)
+    elif operation["op"] == "remove":
+        del value[key]
+    elif operation["op"] == "add" and isinstance(value, list):
+        value.insert(key, operation["value"])
+    else:
+        value[key] = operation["value"]
+    return value
+
+
+def _copy(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, dict):
+        return dict(value)
+    if isinstance(value, list):
+        return list(value)
+    raise PatchError("a path of the patch leads into a scalar")
+
+
+def _key(value: Any, part: str, *, adding: bool) -> Any:  # noqa: ANN401
+    if isinstance(value, dict):
+        if not adding and part not in value:
+            raise PatchError(f"the patch needs {part}, which is not there")
+        return part
+    index = len(value) if part == "-" and adding else int(part)
+    if index > len(value) - (0 if adding else 1):
+        raise PatchError(f"the patch needs index {part} of {len(value)}")
+    return index

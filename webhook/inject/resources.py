@@ -1,0 +1,126 @@
+"""How large a step is: what one application container declares, so that injection costs nothing.
+
+Source: the effective request of a pod is max(sum of containers and sidecars, each init container
+with the sidecars before it) per resource (kubernetes.io, "Resource sharing within containers"), so a
+regular init container no larger than one application container never raises it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+from webhook.policy import quantity
+
+Json = Mapping[str, Any]
+
+COPIED = ("cpu", "memory", "ephemeral-storage")
+_NONE: Json = {}
+
+
+@lru_cache(maxsize=4096)
+def _amount(text: str | int | float) -> Fraction:
+    """A quantity as a number; what the API server would refuse counts as nothing."""
+    try:
+        return Fraction(quantity.parse(text))
+    except ValueError:
+        return Fraction(0)
+
+
+def _section(container: Json, name: str) -> Json:
+    resources = container.get("resources")
+    section = resources.get(name) if isinstance(resources, dict) else None
+    return section if isinstance(section, dict) else _NONE
+
+
+def _memory(container: Json) -> Fraction:
+    text = _section(container, "limits").get("memory", _section(container, "requests").get("memory"))
+    return _amount(text) if isinstance(text, str | int | float) else Fraction(0)
+
+
+def model(containers: Iterable[Json]) -> Json:
+    """What a regular step copies: the cpu, memory and ephemeral-storage of one container.
+
+    It is the application container with the largest memory (by limit, else request; the first of
+    equals), requests *and* limits exactly as declared. `{}` when it declares none of them.
+    """
+    candidates = list(containers)
+    if not candidates:
+        return _NONE
+    largest = candidates[0] if len(candidates) == 1 else max(candidates, key=_memory)
+    found = {}
+    for name in ("limits", "requests"):
+        section = _section(largest, name)
+        copied = {key: section[key] for key in COPIED if key in section}
+        if copied:
+            found[name] = copied
+    return found
+
+
+def fitted(written: Json | None, copied: Json) -> Json:
+    """What the policy wrote, and for each resource that it does not mention what is copied."""
+    if not written:
+        return copied
+    stated = {key for section in ("limits", "requests") for key in written.get(section) or ()}
+    result = dict(written)
+    for name, section in copied.items():
+        rest = {key: value for key, value in section.items() if key not in stated}
+        if rest:
+            result[name] = {**rest, **(written.get(name) or {})}
+    return result
+
+
+def equalised(written: Json) -> Json:
+    """A sidecar's resources in a Guaranteed pod: requests equal to limits, or the class is lost."""
+    limits, requests = dict(written.get("limits") or {}), dict(written.get("requests") or {})
+    for key in ("cpu", "memory"):
+        value = limits.get(key, requests.get(key))
+        if value is not None:
+            limits[key] = requests[key] = value
+    return {**written, "limits": limits, "requests": requests}
+
+
+def guaranteed(pod: Json) -> bool:
+    """Whether the pod's class is Guaranteed by its containers (core/v1 `ComputePodQOS`)."""
+    spec = pod.get("spec") or {}
+    if spec.get("resources"):  # then the class comes from the pod level alone
+        return False
+    containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
+    return bool(containers) and all(map(_is_guaranteed, containers))
+
+
+def _is_guaranteed(container: Json) -> bool:
+    limits, requests = _section(container, "limits"), _section(container, "requests")
+    return all(
+        key in limits and _amount(limits[key]) == _amount(requests.get(key, limits[key])) != 0
+        for key in ("cpu", "memory")
+    )
+
+
+def _request(container: Json, key: str) -> Fraction:
+    requests = _section(container, "requests")
+    text = requests.get(key, _section(container, "limits").get(key))
+    return _amount(text) if isinstance(text, str | int | float) else Fraction(0)
+
+
+def effective_request(spec: Json, key: str) -> Fraction:
+    """What the scheduler reserves for a pod (component-helpers `AggregateContainerRequests`)."""
+    total = sum((_request(c, key) for c in spec.get("containers") or ()), Fraction(0))
+    sidecars = peak = Fraction(0)
+    for container in spec.get("initContainers") or ():
+        if container.get("restartPolicy") == "Always":
+            sidecars += _request(container, key)
+            peak = max(peak, sidecars)
+        else:
+            peak = max(peak, sidecars + _request(container, key))
+    return max(total + sidecars, peak)
+
+
+def rises(before: Json, after: Json) -> Iterator[tuple[str, Fraction]]:
+    """By how much the effective request of a pod's spec rises, per resource that does."""
+    for key in COPIED:
+        more = effective_request(after, key) - effective_request(before, key)
+        if more > 0:
+            yield key, more

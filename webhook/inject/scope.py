@@ -1,0 +1,94 @@
+"""Whether a request is ours to look at: which operations, namespaces and pods.
+
+What binds is written down in one order: `enforce` wins over `disabled`, which wins over `enabled`,
+which wins over the list of excluded namespaces. A pod can leave itself out, never in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from webhook.inject.decision import Code, Options, Reason
+from webhook.inject.match import mapping
+from webhook.policy.namespace import Namespace
+from webhook.review.request import Request
+
+Json = Mapping[str, Any]
+
+INJECT = "initject.dev/inject"
+ENFORCE = "initject.dev/enforce"
+_ON, _OFF = ("enabled", "true"), ("disabled", "false")
+_MIRROR = "kubernetes.io/config.mirror"  # set by the kubelet on pods that only mirror a static one
+_NODE_CRITICAL = "system-node-critical"
+
+
+def outside(request: Request) -> Reason | None:
+    """Why a request is no creation of a pod that we could change, or None when it is one."""
+    if request.operation != "CREATE" or request.resource[0] or request.resource[2] != "pods" or request.subresource:
+        what = f"{request.operation} of {request.resource[2]}"
+        return Reason(Code.NOT_A_POD_CREATION, detail=f"{what}/{request.subresource}" if request.subresource else what)
+    pod = request.object
+    if not isinstance(pod, dict) or pod.get("kind", "Pod") != "Pod" or not isinstance(pod.get("spec"), dict):
+        return Reason(Code.NO_POD, field="request.object", detail="a creation of pods without a pod")
+    if _MIRROR in mapping(mapping(pod.get("metadata")).get("annotations")):
+        return Reason(Code.MIRROR_POD, field=f"metadata.annotations[{_MIRROR}]")
+    return None
+
+
+def enforcing(namespace: Namespace | None) -> bool:
+    """Whether policies with `optOut: Forbid` bind in this namespace."""
+    return namespace is not None and namespace.labels.get(ENFORCE) == "true"
+
+
+def namespace_outside(name: str, namespace: Namespace | None, options: Options) -> Reason | None:
+    """Why the pods of a namespace are not injected, or None when they are."""
+    if enforcing(namespace):
+        return None
+    value = namespace.labels.get(INJECT) if namespace is not None else None
+    if value in _OFF:
+        return Reason(Code.NAMESPACE_OPTED_OUT, field=INJECT, detail=f"namespace {name} is labelled {value}")
+    if value in _ON:
+        return None
+    if options.inject == "opt-in":
+        known = "is not labelled" if namespace is not None else "has labels that are not known"
+        return Reason(Code.NAMESPACE_NOT_OPTED_IN, field=INJECT, detail=f"namespace {name} {known}")
+    if any(glob.matches(name) for glob in options.excluded):
+        return Reason(Code.NAMESPACE_EXCLUDED, detail=f"namespace {name} is on the list of excluded ones")
+    return None
+
+
+def left_alone(pod: Json, name: str, namespace: Namespace | None, options: Options) -> Reason | None:
+    """Why no policy at all is asked about a pod in namespace `name`, or None. Never where it is enforced."""
+    if enforcing(namespace):
+        return None
+    reason = namespace_outside(name, namespace, options)
+    if reason is None and mapping(pod.get("spec")).get("priorityClassName") == _NODE_CRITICAL:
+        reason = Reason(Code.NODE_CRITICAL, field="spec.priorityClassName", detail="a node cannot work without it")
+    return reason or opted_out(pod)
+
+
+def opted_out(pod: Json) -> Reason | None:
+    """The pod's own word against injection, by label or annotation, or None."""
+    metadata = mapping(pod.get("metadata"))
+    for place in ("labels", "annotations"):
+        value = mapping(metadata.get(place)).get(INJECT)
+        if value in _OFF:
+            return Reason(Code.OPTED_OUT, field=f"metadata.{place}[{INJECT}]", detail=f"set to {value}")
+    return None
+
+
+def odd_values(pod: Json, namespace: Namespace | None) -> Iterator[str]:
+    """A warning for each switch with a value that means nothing."""
+    metadata = mapping(pod.get("metadata"))
+    known = (*_ON, *_OFF)
+    for place in ("labels", "annotations"):
+        value = mapping(metadata.get(place)).get(INJECT)
+        if value is not None and value not in known:
+            yield f"{place[:-1]} {INJECT} of the pod means nothing as it stands: use disabled or enabled"
+    if namespace is None:
+        return
+    if namespace.labels.get(INJECT, "enabled") not in known:
+        yield f"label {INJECT} of namespace {namespace.name} means nothing as it stands: use enabled or disabled"
+    if namespace.labels.get(ENFORCE, "true") not in ("true", "false"):
+        yield f"label {ENFORCE} of namespace {namespace.name} means nothing as it stands: only true enforces"
