@@ -1,8 +1,9 @@
 """A whole one-node Kubernetes cluster in namespaces of its own, that leaves nothing behind.
 
-    python -m tests.cluster.machine up BIN DIR [--control-plane-only] [--image TAR …] [--api-flag F …]
-    python -m tests.cluster.machine exec DIR COMMAND …    in the cluster's network, KUBECONFIG set
-    python -m tests.cluster.machine down DIR
+    M=tests.cluster.machine
+    python -m $M up BIN DIR [--control-plane-only] [--image TAR …] [--api-flag FLAG …]
+    python -m $M exec DIR COMMAND …      in the cluster's network, KUBECONFIG set
+    python -m $M down DIR
 
 BIN holds the binaries of build.sh; etcd, runc, iptables and the CNI plugins are the machine's own
 (README.md). `up` returns when the API server is ready and, unless --control-plane-only, the node is
@@ -27,7 +28,8 @@ from tests.cluster import cgroups, control_plane, node
 from tests.cluster.parts import Parts
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-UNSHARE = "unshare --fork --kill-child --pid --mount-proc --mount --net --uts --ipc".split()
+NAMESPACES = ["--pid", "--mount-proc", "--mount", "--net", "--uts", "--ipc"]
+UNSHARE = ["unshare", "--fork", "--kill-child", *NAMESPACES]
 
 
 class StartError(Exception):
@@ -103,7 +105,7 @@ def run_as_first_process(arguments: argparse.Namespace) -> NoReturn:
 
 def run_up(arguments: argparse.Namespace) -> None:
     seconds = up(arguments.bin, arguments.dir, *sys.argv[4:])
-    print(f"cluster ready in {seconds:.1f} s")
+    sys.stdout.write(f"cluster ready in {seconds:.1f} s\n")
 
 
 def run_exec(arguments: argparse.Namespace) -> NoReturn:

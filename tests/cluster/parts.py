@@ -16,7 +16,7 @@ from tests.cluster import keys
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Where the cluster's programs come from (`bin`, else the machine's own) and where they live."""
+    """Where the cluster's programs come from (`bin`, else the machine's own) and live."""
 
     bin: Path
     folder: Path

@@ -1,0 +1,79 @@
+"""A MutatingWebhookConfiguration, and knowing that the API server has learned of it."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tests.cluster.api import Api, Json
+
+PATH = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+CREATED_PODS = {
+    "apiGroups": [""],
+    "apiVersions": ["v1"],
+    "operations": ["CREATE"],
+    "resources": ["pods"],
+}
+
+
+def webhook(name: str, url: str, ca: bytes, **fields: Any) -> Json:
+    """A webhook for every CREATE of a pod, as deploy/ registers it; `fields` replace its own."""
+    return {
+        "name": name,
+        "clientConfig": {"url": url, "caBundle": base64.b64encode(ca).decode()},
+        "rules": [CREATED_PODS],
+        "admissionReviewVersions": ["v1"],
+        "sideEffects": "None",
+        "timeoutSeconds": 10,
+        "failurePolicy": "Fail",
+        "reinvocationPolicy": "IfNeeded",
+        **fields,
+    }
+
+
+def sentinel(name: str) -> Json:
+    """A webhook that nobody serves, for one user alone: its pods fail once it is in force."""
+    condition = {"name": "probe", "expression": f"request.userInfo.username == '{name}'"}
+    url = "https://127.0.0.1:1/"
+    return webhook("sentinel.initject.dev", url, b"", matchConditions=[condition])
+
+
+def register(api: Api, name: str, *webhooks: Json) -> None:
+    """Create a configuration; return when the API server calls its webhooks."""
+    metadata = {"name": name}
+    api.ensure(
+        {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "MutatingWebhookConfiguration",
+            "metadata": metadata,
+            "webhooks": [*webhooks, sentinel(name)],
+        }
+    )
+    until(lambda: in_force(api, name), f"{name} in force")
+
+
+def unregister(api: Api, name: str) -> None:
+    """Delete a configuration; return when the API server calls its webhooks no more."""
+    api.ask("DELETE", f"{PATH}/{name}")
+    until(lambda: not in_force(api, name), f"{name} forgotten")
+
+
+def in_force(api: Api, name: str) -> bool:
+    container = {"name": "app", "image": "registry.example.com/app:1.0"}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "probe", "namespace": "default"},
+        "spec": {"containers": [container]},
+    }
+    return "sentinel.initject.dev" in api.create(pod, user=name, dry_run=True).message
+
+
+def until(condition: Callable[[], bool], what: str, *, seconds: float = 20) -> None:
+    """Return when `condition` holds; fail when it does not in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not in {seconds:.0f} s: {what}"
+        time.sleep(0.05)
