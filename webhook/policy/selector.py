@@ -171,7 +171,7 @@ def _expression(path: Path, item: Mapping[str, Any]) -> list[Finding]:
     findings = _unknown(path, item, ("key", "operator", "values"))
     for required in ("key", "operator"):
         if required not in item:
-            findings.append(Finding(path, f"has no {required}", f"add {required}"))
+            findings.append(Finding((*path, required), "is missing", f"add {required}"))
     if "key" in item:
         findings += _key((*path, "key"), item["key"])
     if "operator" in item:

@@ -1,0 +1,179 @@
+"""Rules of a spec that one field alone cannot say.
+
+They look at what was written, whatever its types: what has the wrong type is told by `fields`, so
+that all that is wrong comes at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from webhook.document.problem import Finding, Path
+from webhook.policy import model, name
+
+SOURCES = ("podAnnotation", "podLabel", "namespaceAnnotation", "namespaceLabel")
+# Kinds whose plural or lower-case form is surely a slip.
+_WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "None")
+_GLOB_LISTS = ("namespaces", "workloads", "serviceAccounts", "images")
+
+
+def findings(spec: Mapping[str, Any], kind: str) -> list[Finding]:
+    """Everything that these rules say against a spec of `kind`; paths begin at the spec."""
+    return [finding for rule in _RULES for finding in rule(spec)] + (
+        list(_only_cluster(spec)) if kind == model.NAMESPACED_KIND else []
+    )
+
+
+def _only_cluster(spec: Mapping[str, Any]) -> Iterator[Finding]:
+    advice = f"only a {model.CLUSTER_KIND} may say it; remove it"
+    if "optOut" in spec:
+        yield Finding(("optOut",), f"an {model.NAMESPACED_KIND} has no optOut", advice)
+    for path, clauses in _clauses(spec):
+        for key in model.CLUSTER_ONLY:
+            if key in clauses:
+                what = f"an {model.NAMESPACED_KIND} applies to its own namespace"
+                yield Finding((*path, key), what, advice)
+
+
+def _unique_names(spec: Mapping[str, Any]) -> Iterator[Finding]:
+    for key in ("conditions", "parameters", "steps", "volumes"):
+        seen: dict[str, int] = {}
+        for index, item in _maps(spec, key):
+            text = item.get("name")
+            if isinstance(text, str) and seen.setdefault(text, index) != index:
+                what = f"the name {text!r} is already that of spec.{key}[{seen[text]}]"
+                yield Finding((key, index, "name"), what, "names must be unique in a policy")
+
+
+def _listed_once(spec: Mapping[str, Any]) -> Iterator[Finding]:
+    places: list[tuple[Path, Any]] = []
+    for path, clauses in _clauses(spec):
+        places += [((*path, key), clauses.get(key)) for key in _GLOB_LISTS]
+    for index, item in _maps(spec, "parameters"):
+        places.append((("parameters", index, "enum"), item.get("enum")))
+    for index, item in _maps(spec, "steps"):
+        borrow = item.get("borrow")
+        if isinstance(borrow, Mapping):
+            path = ("steps", index, "borrow")
+            places += [((*path, key), borrow.get(key)) for key in ("env", "volumeMounts")]
+    placement = spec.get("placement")
+    if isinstance(placement, Mapping):
+        places += [(("placement", key), placement.get(key)) for key in ("before", "after")]
+    for path, mount in _mounts(spec):
+        places.append(((*path, "containers"), mount.get("containers")))
+    for path, value in places:
+        yield from _once(path, value)
+
+
+def _once(path: Path, value: Any) -> Iterator[Finding]:
+    if not isinstance(value, list):
+        return
+    seen = set()
+    for index, item in enumerate(value):
+        key = (type(item), item) if isinstance(item, (str, int)) else (list, index)
+        if key in seen:
+            yield Finding((*path, index), f"{item!r} is listed twice", "remove one")
+        seen.add(key)
+
+
+def _clause_rules(spec: Mapping[str, Any]) -> Iterator[Finding]:
+    for path, clauses in _clauses(spec):
+        annotations = clauses.get("annotations")
+        if isinstance(annotations, Mapping):
+            for key in annotations:
+                yield from _key((*path, "annotations", key), key)
+        workloads = clauses.get("workloads")
+        if isinstance(workloads, list):
+            for index, text in enumerate(workloads):
+                yield from _workload((*path, "workloads", index), text)
+        if path[0] == "exclude" and not clauses:
+            advice = "write at least one clause, or remove the entry"
+            yield Finding(path, "has no clause, so it would exclude every pod", advice)
+
+
+def _workload(path: Path, text: Any) -> Iterator[Finding]:
+    if not isinstance(text, str) or text in _WORKLOADS:
+        return
+    slips = {slip.lower(): kind for kind in _WORKLOADS for slip in (kind, f"{kind}s")}
+    if text.lower() in slips and text[:1].isupper():
+        advice = f"did you mean {slips[text.lower()]}?"
+        yield Finding(path, f"{text!r} is no kind of Kubernetes", advice, "warning")
+
+
+def _sources(spec: Mapping[str, Any]) -> Iterator[Finding]:
+    for index, item in _maps(spec, "parameters"):
+        for place, source in _maps(item, "from"):
+            path = ("parameters", index, "from", place)
+            keys = [key for key in SOURCES if key in source]
+            if len(keys) != 1:
+                have = f"has {len(keys)} sources" if keys else "has no source"
+                advice = "write one entry of the list for each" if keys else ""
+                yield Finding(path, f"{have}, not exactly one of {', '.join(SOURCES)}", advice)
+            for key in keys:
+                yield from _key((*path, key), source[key])
+
+
+def _key(path: Path, key: Any) -> Iterator[Finding]:
+    fault = name.key(key) if isinstance(key, str) and key else ""
+    if fault:
+        yield Finding(path, f"the key {key!r} {fault}")
+
+
+def _mount_rules(spec: Mapping[str, Any]) -> Iterator[Finding]:
+    # core/v1: validateMountPath, validateLocalDescendingPath and validateMountRecursiveReadOnly
+    for path, mount in _mounts(spec):
+        place = mount.get("mountPath")
+        if isinstance(place, str) and ":" in place:
+            yield Finding((*path, "mountPath"), "must not contain ':'")
+        if mount.get("subPath") and mount.get("subPathExpr"):
+            yield Finding((*path, "subPathExpr"), "stands beside subPath", "use only one of them")
+        for key in ("subPath", "subPathExpr"):
+            yield from _descending((*path, key), mount.get(key))
+        yield from _recursive(path, mount)
+
+
+def _descending(path: Path, text: Any) -> Iterator[Finding]:
+    if isinstance(text, str) and text.startswith("/"):
+        yield Finding(path, "must be a relative path", "remove the '/' at its beginning")
+    elif isinstance(text, str) and ".." in text.split("/"):
+        yield Finding(path, "must not contain '..'")
+
+
+def _recursive(path: Path, mount: Mapping[str, Any]) -> Iterator[Finding]:
+    if mount.get("recursiveReadOnly") not in ("IfPossible", "Enabled"):
+        return
+    if mount.get("readOnly") is not True:
+        what, advice = "needs a mount that is read-only", "add readOnly: true"
+        yield Finding((*path, "recursiveReadOnly"), what, advice)
+    if mount.get("mountPropagation", "None") != "None":
+        yield Finding((*path, "mountPropagation"), "must be None with recursiveReadOnly")
+
+
+def _clauses(spec: Mapping[str, Any]) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    match = spec.get("match")
+    if isinstance(match, Mapping):
+        yield ("match",), match
+    for index, item in _maps(spec, "exclude"):
+        yield ("exclude", index), item
+
+
+def _mounts(spec: Mapping[str, Any]) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    for index, volume in _maps(spec, "volumes"):
+        for place, mount in _maps(volume, "mountInto"):
+            yield ("volumes", index, "mountInto", place), mount
+
+
+def _maps(value: Mapping[str, Any], key: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    items = value.get(key)
+    if isinstance(items, list):
+        yield from ((i, item) for i, item in enumerate(items) if isinstance(item, Mapping))
+
+
+_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Finding]], ...] = (
+    _unique_names,
+    _listed_once,
+    _clause_rules,
+    _sources,
+    _mount_rules,
+)
