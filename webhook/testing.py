@@ -18,7 +18,7 @@ As folders (`initject test`, or `load_cases` and `run`), a case is:
   `message`, `code` and `reason` is compared);
 - `namespace.yaml`, if wanted: the Namespace, without which its labels are not known;
 - `request.yaml`, if wanted: fields of the AdmissionRequest, such as `operation` or `dryRun`; its
-  `options` are Initject's: `inject` (`all` or `opt-in`), `excluded`, `keepFirst`, `mirrors` (globs).
+  `options` are Initject's: `inject` (`all`, `opt-in`), `excluded`, `keepFirst`, `mirrors` (globs).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ import jsonpatch
 import msgspec
 
 from webhook.document import read, write
-from webhook.document.problem import Finding, Problem
+from webhook.document.problem import Finding
 from webhook.errors import PatchError, ReviewError
 from webhook.inject import decide
 from webhook.inject.decision import Decision, Options
@@ -85,7 +85,7 @@ def pod(
 
 
 def policies(text: str, *, file: str = "policy.yaml") -> PolicySet:
-    """The policies of a YAML text. Raises ValueError with one line per error, warnings are none."""
+    """The policies of a YAML text. Raises CaseError with all errors; warnings are none."""
     return _loaded([(file, text)]).policies
 
 
@@ -216,8 +216,8 @@ def run(case: Case, *, sources: Sequence[Source] = (), options: Options | None =
     """Puts a case to the test; `sources` are policies from outside the folder."""
     try:
         return _run(case, sources, options)
-    except _Unusable as unusable:
-        return Outcome(case, problems=tuple(unusable.args))
+    except CaseError as error:
+        return Outcome(case, problems=error.lines)
     except (PatchError, ReviewError) as error:
         return Outcome(case, problems=(f"{case.folder}: {error}",))
 
@@ -246,11 +246,11 @@ class Asked:
 
 
 def ask(case: Case, *, sources: Sequence[Source] = (), options: Options | None = None) -> Asked:
-    """Reads a case. Raises ValueError with one line per problem."""
+    """Reads a case. Raises CaseError with every problem."""
     policy = case.text(POLICY)
     here = [*sources, *([(str(case.folder / POLICY), policy)] if policy is not None else [])]
     if not here:
-        raise _Unusable(f"{case.folder}: no {POLICY}; write one, or name policies (--policies)")
+        raise _unusable(case.folder, f"no {POLICY}; write one, or name policies (--policies)")
     space = case.text(NAMESPACE)
     if space is not None:
         here.append((str(case.folder / NAMESPACE), space))
@@ -312,15 +312,23 @@ def _stated(actual: Json, expected: Json) -> Json:
     return {key: value for key, value in actual.items() if key in expected or key == "kind"}
 
 
-class _Unusable(ValueError):
-    """A case that cannot be run; its arguments are the lines that say why."""
+class CaseError(ValueError):
+    """Policies or a case that cannot be used; `lines` say why, one problem each."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.lines = tuple(lines)
+        super().__init__("\n".join(self.lines))
+
+
+def _unusable(place: Path, what: str) -> CaseError:
+    return CaseError([f"{place}: {what}"])
 
 
 def _loaded(sources: Iterable[Source]) -> load.Loaded:
     loaded = load.load(sources)
     errors = [str(problem) for problem in loaded.problems if problem.severity == "error"]
     if errors:
-        raise _Unusable(*errors)
+        raise CaseError(errors)
     return loaded
 
 
@@ -335,24 +343,24 @@ def _where(case: Case, namespace: str | None, request: Json) -> str:
 def _manifest(case: Case, namespace: str) -> tuple[Json, workload.Made]:
     document = _document(case, POD)
     if not workload.makes_pods(document.value):
-        raise _Unusable(f"{case.folder / POD}: neither a Pod nor a workload that creates pods")
+        raise _unusable(case.folder / POD, "neither a Pod nor a workload that creates pods")
     assert isinstance(document.value, Mapping)
     made = workload.pod_of(document.value, namespace=namespace)
     if isinstance(made, Finding):
-        raise _Unusable(str(document.problem(made)))
+        raise CaseError([str(document.problem(made))])
     return document.value, made
 
 
 def _document(case: Case, file: str) -> read.Document:
     text = case.text(file)
     if text is None:
-        raise _Unusable(f"{case.folder}: no {file}")
+        raise _unusable(case.folder, f"no {file}")
     documents, problems = read.read(text, file=str(case.folder / file))
     if problems:
-        raise _Unusable(*_lines(problems))
+        raise CaseError(str(problem) for problem in problems)
     full = [document for document in documents if document.value is not None]
     if len(full) != 1 or not isinstance(full[0].value, Mapping):
-        raise _Unusable(f"{case.folder / file}: not exactly one object; make a folder for each")
+        raise _unusable(case.folder / file, "not exactly one object; make a folder for each")
     return full[0]
 
 
@@ -377,13 +385,9 @@ def _options(case: Case, given: Json, options: Options) -> Options:
         elif key in _GLOBS and isinstance(value, list):
             changes[_GLOBS[key]] = tuple(glob.parse(str(text)) for text in value)
         else:
-            wrong = f"{case.folder / REQUEST}: options.{key}: no such option, or not a value of it"
-            raise _Unusable(wrong)
+            wrong = f"options.{key}: no such option, or not a value of it"
+            raise _unusable(case.folder / REQUEST, wrong)
     return replace(options, **changes)
-
-
-def _lines(problems: Iterable[Problem]) -> Iterator[str]:
-    return (str(problem) for problem in problems)
 
 
 def _comments(text: str) -> str:
@@ -403,7 +407,7 @@ def same(one: object, other: object) -> bool:
 def difference(
     expected: object, actual: object, *, names: tuple[str, str] = ("expected", "actual")
 ) -> str:
-    """A unified diff of two JSON values as YAML, the keys of `actual` in the order of `expected`."""
+    """A unified diff of two JSON values as YAML; the order of keys counts for nothing."""
     before = write.write([expected]).splitlines(keepends=True)
     after = write.write([_ordered(actual, expected)]).splitlines(keepends=True)
     return "".join(difflib.unified_diff(before, after, *names))

@@ -1,2 +1,1 @@
-"""How the verbs print: differences, JSON, annotations for code review.
-"""
+"""How the verbs print: differences, JSON, annotations for code review."""

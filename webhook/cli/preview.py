@@ -1,0 +1,187 @@
+"""`initject preview`: what would happen to manifests, by the same function that the webhook uses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import click
+
+from webhook import testing
+from webhook.cli import manifests, options
+from webhook.cli.manifests import Scene, Subject
+from webhook.cli.render import diff, problems
+from webhook.document import write
+from webhook.inject import decide
+from webhook.inject.decision import Code, Decision
+from webhook.manifest import stream, workload
+
+# What a user should see of reasons: a policy was for this pod, and was left out all the same.
+LEFT_OUT = frozenset(
+    {
+        Code.NAMESPACE_UNKNOWN,
+        Code.CONDITION_FAILED,
+        Code.PARAMETER_FAILED,
+        Code.TEMPLATE_FAILED,
+        Code.BORROW_FAILED,
+        Code.CONFLICT,
+        Code.OS_UNSUPPORTED,
+        Code.HOST_NETWORK,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What happens to one manifest; `after` is the manifest with what was injected."""
+
+    subject: Subject
+    decision: Decision
+    after: Mapping[str, Any]
+
+    @property
+    def pod(self) -> Mapping[str, Any] | None:
+        """The pod that would be created, None if it is denied."""
+        if not self.decision.allowed:
+            return None
+        patched = self.decision.pod if self.decision.patch else None
+        return self.subject.made.pod if patched is None else patched
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=options.PATH, metavar="FILE...")
+@options.policies
+@options.namespaces
+@options.namespace
+@options.decisions
+@options.output("diff", "yaml", "json")
+@options.color
+def command(
+    files: Sequence[str],
+    policies: Sequence[str],
+    namespaces: Sequence[str],
+    namespace: str,
+    output: str,
+    **given: Any,
+) -> None:
+    """Show what would happen to manifests.
+
+    FILE is a file, a folder, or `-` for standard input: Pods, workloads that create pods, Lists,
+    and anything else, which passes untouched. `-o yaml` prints all of it, injected, for kubectl
+    apply. A pod that would be denied is no error.
+    """
+    scene = manifests.scene(
+        files,
+        policies=policies,
+        namespaces=namespaces,
+        namespace=namespace,
+        options_=options.decide_by(given),
+    )
+    _PRINT[output](scene, results(scene))
+
+
+def results(scene: Scene) -> list[Result]:
+    """What happens to each subject, each patch proven by a second opinion (PatchError)."""
+    return [_result(subject, scene) for subject in scene.subjects]
+
+
+def _result(subject: Subject, scene: Scene) -> Result:
+    decision = decide.decide(subject.request, scene.policies, subject.namespace, scene.options)
+    testing.prove(subject.made.pod, decision)
+    after = subject.item.value
+    if decision.allowed and decision.patch and decision.pod is not None:
+        after = workload.put_back(after, subject.made, decision.pod)
+    return Result(subject, decision, after)
+
+
+def entry(result: Result) -> dict[str, Any]:
+    """A result as `-o json` prints it."""
+    made, decision = result.subject.made, result.decision
+    return {
+        "kind": made.kind,
+        "namespace": made.namespace,
+        "name": made.name,
+        "allowed": decision.allowed,
+        **({} if decision.allowed else {"message": decision.message}),
+        "patch": list(decision.patch),
+        "pod": result.pod,
+        "warnings": list(decision.warnings),
+        "reasons": [asdict(reason) for reason in decision.reasons],
+    }
+
+
+def _json(scene: Scene, results: Sequence[Result]) -> None:
+    click.echo(json.dumps([entry(result) for result in results], indent=2, ensure_ascii=False))
+
+
+def _yaml(scene: Scene, results: Sequence[Result]) -> None:
+    changed = {
+        (result.subject.item.number, result.subject.item.path): result.after for result in results
+    }
+    click.echo(write.write(stream.rebuild(scene.documents, changed)), nl=False)
+    for result in results:
+        if not result.decision.allowed:
+            click.echo(_verdict(result), err=True)
+        _notes(result, err=True)
+
+
+def _diff(scene: Scene, results: Sequence[Result]) -> None:
+    for result in results:
+        click.echo(_verdict(result))
+        _notes(result, err=False)
+        title = result.subject.title
+        shown = diff.unified(
+            write.write([result.subject.item.value]),
+            write.write([result.after]),
+            names=(title, f"{title}, injected"),
+        )
+        click.echo(shown, nl=bool(shown))
+    click.echo(_summary(scene, results), err=True)
+
+
+_PRINT = {"diff": _diff, "yaml": _yaml, "json": _json}
+
+
+def _verdict(result: Result) -> str:
+    title = click.style(result.subject.title, bold=True)
+    decision = result.decision
+    by = ", ".join(decision.applied)
+    if not decision.allowed:
+        return f"{title}: {click.style('denied', fg='red')}: {decision.message}"
+    if decision.applied and decision.patch:
+        return f"{title}: {click.style('injected', fg='green')} by {by}"
+    if decision.applied:
+        return f"{title}: unchanged, already injected by {by}"
+    return f"{title}: unchanged: {_why(decision)}"
+
+
+def _why(decision: Decision) -> str:
+    whole = [reason for reason in decision.reasons if not reason.policy]
+    if whole:
+        return whole[0].detail or whole[0].code.replace("_", " ")
+    if any(reason.code in LEFT_OUT for reason in decision.reasons):
+        return "the policies for it were left out"
+    return "no policy applies"
+
+
+def _notes(result: Result, *, err: bool) -> None:
+    for reason in result.decision.reasons:
+        if reason.code in LEFT_OUT:
+            mark = click.style("left out", fg="yellow")
+            detail = f": {reason.detail}" if reason.detail else ""
+            click.echo(f"  {mark}: {reason.policy}: {reason.code}{detail}", err=err)
+    for warning in result.decision.warnings:
+        click.echo(f"  {click.style('warning', fg='yellow')}: {warning}", err=err)
+
+
+def _summary(scene: Scene, results: Sequence[Result]) -> str:
+    denied = sum(not result.decision.allowed for result in results)
+    injected = sum(bool(r.decision.allowed and r.decision.applied) for r in results)
+    unchanged = len(results) - denied - injected
+    parts = [f"{injected} injected", f"{unchanged} unchanged"]
+    parts += [f"{denied} denied"] if denied else []
+    if scene.others:
+        parts.append(f"{problems.count(scene.others, 'other object')} untouched")
+    return ", ".join(parts)
