@@ -1,0 +1,156 @@
+"""Every metric, in one table: name, kind, labels, help. Metrics, documentation and tests read it.
+
+No label holds anything of a pod: `policy` is one of the policies in force, the others have a fixed
+small set of values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+# The path of the webhook, as controller-runtime labels it.
+WEBHOOK = "/mutate"
+
+# From half of what an unconcerned pod costs, about 0.1 ms, to a webhook's largest timeout, 30 s.
+_SECONDS = (
+    *(0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025),
+    *(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+)
+# Powers of four from 1 KiB; the last is our largest body, 7 MiB.
+_BYTES = (1024.0, 4096.0, 16384.0, 65536.0, 262144.0, 1048576.0, 7340032.0)
+
+
+# What becomes of a review. `refused` is a request that is no review we can answer, `failed` a bug.
+OUTCOMES = ("patched", "unchanged", "denied", "refused", "failed")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Instrument:
+    """One metric, by the name that Prometheus shows; equal to itself alone."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+REQUESTS = Instrument(
+    "controller_runtime_webhook_requests_total",
+    "counter",
+    "Answered requests to the webhook, by HTTP status.",
+    ("webhook", "code"),
+)
+LATENCY = Instrument(
+    "controller_runtime_webhook_latency_seconds",
+    "histogram",
+    "From a request's last byte to its answer.",
+    ("webhook",),
+    _SECONDS,
+)
+IN_FLIGHT = Instrument(
+    "controller_runtime_webhook_requests_in_flight",
+    "gauge",
+    "Requests that are being answered.",
+    ("webhook",),
+)
+CERTIFICATE_READS = Instrument(
+    "certwatcher_read_certificate_total",
+    "counter",
+    "Changes of the certificate folder, readable or not.",
+)
+CERTIFICATE_ERRORS = Instrument(
+    "certwatcher_read_certificate_errors_total",
+    "counter",
+    "Changes of the certificate folder that could not be used: what was in force stays.",
+)
+CERTIFICATE_EXPIRY = Instrument(
+    "initject_certificate_expiry_timestamp_seconds",
+    "gauge",
+    "When the certificate in force expires, as Unix time.",
+)
+REVIEW_BYTES = Instrument(
+    "initject_review_bytes", "histogram", "Size of the requests' bodies.", (), _BYTES
+)
+REVIEWS = Instrument(
+    "initject_reviews_total",
+    "counter",
+    f"Reviews by outcome: {', '.join(OUTCOMES)}.",
+    ("outcome",),
+)
+INJECTIONS = Instrument(
+    "initject_injections_total",
+    "counter",
+    "Pods into which a policy put its steps, or in which it found them as planned.",
+    ("policy",),
+)
+SKIPS = Instrument(
+    "initject_skips_total",
+    "counter",
+    "Pods for which a policy was left out, by reason; without policy when the whole pod was left "
+    "alone.",
+    ("policy", "reason"),
+)
+DENIALS = Instrument(
+    "initject_denials_total",
+    "counter",
+    "Pods that a policy refused, by reason.",
+    ("policy", "reason"),
+)
+AUDITS = Instrument(
+    "initject_audits_total",
+    "counter",
+    "Pods that a policy in mode Audit would have changed.",
+    ("policy",),
+)
+NOTES = Instrument(
+    "initject_notes_total",
+    "counter",
+    "What was worth saying about a policy that applied, by reason: changed, orphan, placement, "
+    "cost.",
+    ("policy", "reason"),
+)
+ERRORS = Instrument(
+    "initject_errors_total",
+    "counter",
+    "What went wrong with a review, by reason; `bug` is ours, the rest is the request's.",
+    ("reason",),
+)
+CONNECTIONS_CLOSED = Instrument(
+    "initject_connections_closed_total",
+    "counter",
+    "Connections that we closed because they were slow, idle, too large or broke the protocol.",
+    ("reason",),
+)
+POLICIES = Instrument(
+    "initject_policies", "gauge", "Policies in force, by kind of object.", ("kind",)
+)
+NAMESPACES = Instrument("initject_namespaces", "gauge", "Namespaces whose labels are known.")
+SOURCE_READS = Instrument(
+    "initject_source_reads_total",
+    "counter",
+    "Readings of a source that had changed (policies, certificates), by result: success, failure. "
+    "After a failure what was in force stays.",
+    ("source", "result"),
+)
+SOURCE_SUCCESS = Instrument(
+    "initject_source_last_success_timestamp_seconds",
+    "gauge",
+    "When a source was last taken into force, as Unix time.",
+    ("source",),
+)
+SOURCE_PROBLEMS = Instrument(
+    "initject_source_problems",
+    "gauge",
+    "Problems of a source at its last reading; errors keep it out of force.",
+    ("source", "severity"),
+)
+READY = Instrument("initject_ready", "gauge", "Whether /readyz says yes: 1, or 0.")
+BUILD = Instrument(
+    "initject_build_info", "gauge", "Always 1; the labels are the news.", ("version", "python")
+)
+
+INSTRUMENTS: tuple[Instrument, ...] = tuple(
+    value for value in list(globals().values()) if isinstance(value, Instrument)
+)

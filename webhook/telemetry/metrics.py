@@ -1,0 +1,205 @@
+"""The numbers of this process: counted as plain integers, made into metrics when they are read.
+
+prometheus-client's own counters take a lock and a dictionary of labels for each step, which would
+be a tenth of a review; all counting here happens on the one event loop, so plain ones are enough.
+"""
+
+from __future__ import annotations
+
+import platform
+from bisect import bisect_left
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+from webhook.telemetry import instruments as table
+from webhook.telemetry.instruments import INSTRUMENTS, WEBHOOK, Instrument
+
+if TYPE_CHECKING:
+    from prometheus_client.core import HistogramMetricFamily, Metric
+
+_Labels = tuple[str, ...]
+
+
+class _Histogram:
+    """Counts per bucket (the last one is without bound) and the sum of all values."""
+
+    __slots__ = ("bounds", "counts", "sum")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def observe(self, value: float) -> None:
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+    def family(self, instrument: Instrument, labels: _Labels) -> HistogramMetricFamily:
+        from prometheus_client.core import HistogramMetricFamily
+
+        running, buckets = 0, []
+        for bound, count in zip((*self.bounds, float("inf")), self.counts.copy(), strict=True):
+            running += count
+            buckets.append(("+Inf" if bound == float("inf") else repr(bound), running))
+        family = HistogramMetricFamily(
+            instrument.name, instrument.help, labels=list(instrument.labels)
+        )
+        family.add_metric(list(labels), buckets, self.sum)
+        return family
+
+
+class Metrics:
+    """One set of metrics, with a registry of its own. Methods are named for what happened.
+
+    Count on one thread only; `render` may run on another.
+    """
+
+    def __init__(self, version: str) -> None:
+        from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
+
+        self._requests: dict[int, int] = {200: 0, 500: 0}  # as controller-runtime begins
+        self._in_flight = 0
+        self._latency = _Histogram(table.LATENCY.buckets)
+        self._bytes = _Histogram(table.REVIEW_BYTES.buckets)
+        self._counts: dict[Instrument, dict[_Labels, float]] = {
+            instrument: {} for instrument in INSTRUMENTS if instrument.kind != "histogram"
+        }
+        self._outcomes = dict.fromkeys(table.OUTCOMES, 0)
+        self._injections: dict[str, int] = {}
+        self._skips: dict[_Labels, float] = self._counts[table.SKIPS]
+        self._counts[table.CERTIFICATE_READS][()] = 0
+        self._counts[table.CERTIFICATE_ERRORS][()] = 0
+        self._counts[table.READY][()] = 0
+        self._counts[table.BUILD][(version, platform.python_version())] = 1
+        self.registry = CollectorRegistry(auto_describe=False)
+        self.registry.register(self)
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+
+    # one review
+
+    def started(self) -> None:
+        """A request's body is complete; `reviewed` ends it."""
+        self._in_flight += 1
+
+    def reviewed(self, code: int, seconds: float, size: int, outcome: str) -> None:
+        """A request that had `started` is answered with HTTP status `code`.
+
+        `size` is that of its body; `outcome` one of those in the table, or empty for none.
+        """
+        self._in_flight -= 1
+        requests = self._requests
+        requests[code] = requests.get(code, 0) + 1
+        self._latency.observe(seconds)
+        self._bytes.observe(size)
+        if outcome:
+            self._outcomes[outcome] += 1
+
+    def injected(self, policy: str) -> None:
+        """A policy's steps are in the pod."""
+        counts = self._injections
+        counts[policy] = counts.get(policy, 0) + 1
+
+    def skipped(self, policy: str, reason: str) -> None:
+        """A policy was left out; an empty `policy` says that the whole pod was left alone."""
+        counts, key = self._skips, (policy, reason)
+        counts[key] = counts.get(key, 0) + 1
+
+    def denied(self, policy: str, reason: str) -> None:
+        """A policy refused a pod."""
+        self._count(table.DENIALS, policy, reason)
+
+    def audited(self, policy: str) -> None:
+        """A policy in mode Audit would have changed a pod."""
+        self._count(table.AUDITS, policy)
+
+    def noted(self, policy: str, reason: str) -> None:
+        """A policy applied, and something about it is worth knowing."""
+        self._count(table.NOTES, policy, reason)
+
+    def errored(self, reason: str) -> None:
+        """A request was wrong (`reason` says how), or we are: `bug`."""
+        self._count(table.ERRORS, reason)
+
+    def connection_closed(self, reason: str) -> None:
+        """We closed a connection."""
+        self._count(table.CONNECTIONS_CLOSED, reason)
+
+    # the state of the process
+
+    def policies_in_force(self, keys: Collection[str]) -> None:
+        """These policies (`name`, `namespace/name`) replace those before; others' series end."""
+        present = {*keys, ""}
+        namespaced = sum("/" in key for key in keys)
+        self._set(table.POLICIES, namespaced, "InitPolicy")
+        self._set(table.POLICIES, len(keys) - namespaced, "ClusterInitPolicy")
+        for gone in self._injections.keys() - present:
+            del self._injections[gone]
+        for instrument in INSTRUMENTS:
+            if instrument.labels[:1] == ("policy",):
+                counts = self._counts[instrument]
+                for labels in [labels for labels in counts if labels[0] not in present]:
+                    del counts[labels]
+
+    def namespaces_known(self, count: int) -> None:
+        """The labels of that many namespaces are known."""
+        self._set(table.NAMESPACES, count)
+
+    def source_read(self, source: str, now: float, *, errors: int, warnings: int) -> None:
+        """A source had changed and was read; with errors it did not come into force."""
+        self._count(table.SOURCE_READS, source, "failure" if errors else "success")
+        self._set(table.SOURCE_PROBLEMS, errors, source, "error")
+        self._set(table.SOURCE_PROBLEMS, warnings, source, "warning")
+        if not errors:
+            self._set(table.SOURCE_SUCCESS, now, source)
+
+    def certificate_read(self, expiry: float | None) -> None:
+        """The certificate folder had changed: its certificate is in force until `expiry`, or None:
+        it could not be used."""
+        self._count(table.CERTIFICATE_READS)
+        if expiry is None:
+            self._count(table.CERTIFICATE_ERRORS)
+        else:
+            self._set(table.CERTIFICATE_EXPIRY, expiry)
+
+    def ready(self, *, yes: bool) -> None:
+        """What /readyz says from now on."""
+        self._set(table.READY, int(yes))
+
+    # reading
+
+    def render(self) -> tuple[bytes, str]:
+        """All metrics in Prometheus' text format, and its content type."""
+        from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+        return generate_latest(self.registry), CONTENT_TYPE_LATEST
+
+    def collect(self) -> Iterator[Metric]:
+        """What prometheus-client asks a collector for."""
+        counts = self._counts | {
+            table.REQUESTS: {(WEBHOOK, str(k)): v for k, v in self._requests.copy().items()},
+            table.IN_FLIGHT: {(WEBHOOK,): self._in_flight},
+            table.REVIEWS: {(k,): v for k, v in self._outcomes.items()},
+            table.INJECTIONS: {(k,): v for k, v in self._injections.copy().items()},
+        }
+        for instrument, values in counts.items():
+            yield _family(instrument, values.copy())
+        yield self._latency.family(table.LATENCY, (WEBHOOK,))
+        yield self._bytes.family(table.REVIEW_BYTES, ())
+
+    def _count(self, instrument: Instrument, *labels: str) -> None:
+        counts = self._counts[instrument]
+        counts[labels] = counts.get(labels, 0) + 1
+
+    def _set(self, instrument: Instrument, value: float, *labels: str) -> None:
+        self._counts[instrument][labels] = value
+
+
+def _family(instrument: Instrument, values: dict[_Labels, float]) -> Metric:
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+    kind = CounterMetricFamily if instrument.kind == "counter" else GaugeMetricFamily
+    family = kind(instrument.name, instrument.help, labels=list(instrument.labels))
+    for labels, value in values.items():
+        family.add_metric(list(labels), value)
+    return family
