@@ -1,0 +1,164 @@
+"""The policies in force, so that a review looks only at those that could match.
+
+Each policy is filed once, under the narrowest thing that its `match` demands and that a lookup can
+answer: its namespace, a namespace label, a pod label, an account, a workload kind. Ten thousand
+policies filed elsewhere cost a review nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from webhook.expression import bounds
+from webhook.policy.compiled import Clauses, Policy
+from webhook.policy.glob import Glob
+
+MAX_PER_NAMESPACE = 64  # InitPolicies: what one namespace may add to each of its reviews
+
+Drawer = tuple[str, str]  # kind of thing and its key, such as ("pod label", "app")
+Files = Mapping[Drawer, Mapping[str, tuple[int, ...]]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PolicySet:
+    """Policies in planning order, immutable. `refused` are not in force, with the reason."""
+
+    policies: tuple[Policy, ...]
+    refused: tuple[tuple[Policy, str], ...]
+    needs_namespace: bool
+    _everywhere: tuple[int, ...]
+    _files: Files
+    _namespace_labels: tuple[Drawer, ...]
+    _pod_labels: tuple[Drawer, ...]
+
+    def candidates(
+        self,
+        *,
+        namespace: str,
+        labels: Mapping[str, str],
+        workloads: Sequence[str],
+        account: str,
+        namespace_labels: Mapping[str, str] | None,
+    ) -> list[Policy]:
+        """The policies that these facts do not rule out, in planning order.
+
+        With `namespace_labels` None (not known) no policy is ruled out by them.
+        """
+        found = list(self._everywhere)
+        files = self._files
+        if files:
+            for kind, keys in (("namespace", (namespace,)), ("account", (account,)), ("workload", workloads)):
+                drawer = files.get((kind, ""))
+                if drawer is not None:
+                    for key in keys:
+                        found += drawer.get(key, ())
+            for drawer_name in self._pod_labels:
+                found += files[drawer_name].get(labels.get(drawer_name[1], ""), ())
+            for drawer_name in self._namespace_labels:
+                found += _by_label(files[drawer_name], drawer_name[1], namespace_labels)
+        return [self.policies[i] for i in sorted(set(found))]
+
+
+def _by_label(drawer: Mapping[str, tuple[int, ...]], key: str, labels: Mapping[str, str] | None) -> Iterable[int]:
+    if labels is None:
+        return [i for numbers in drawer.values() for i in numbers]
+    return drawer.get(labels.get(key, ""), ())
+
+
+def build(policies: Iterable[Policy]) -> PolicySet:
+    """File policies. What exceeds a bound of design.md (*Bounds*) is refused, the last ones first."""
+    ledger = _Ledger()
+    kept: list[Policy] = []
+    refused: list[tuple[Policy, str]] = []
+    for policy in sorted(policies, key=lambda p: p.rank):
+        fault = ledger.enter(policy)
+        if fault:
+            refused.append((policy, fault))
+        else:
+            kept.append(policy)
+    everywhere: list[int] = []
+    files: dict[Drawer, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for number, policy in enumerate(kept):
+        keys = _keys(policy)
+        if keys is None:
+            everywhere.append(number)
+        for drawer, key in keys or ():
+            files[drawer][key].append(number)
+    frozen = {d: {key: tuple(numbers) for key, numbers in held.items()} for d, held in files.items()}
+    return PolicySet(
+        policies=tuple(kept),
+        refused=tuple(refused),
+        needs_namespace=any(policy.needs_namespace for policy in kept),
+        _everywhere=tuple(everywhere),
+        _files=frozen,
+        _namespace_labels=tuple(d for d in frozen if d[0] == "namespace label"),
+        _pod_labels=tuple(d for d in frozen if d[0] == "pod label"),
+    )
+
+
+EMPTY = build(())
+
+
+def _keys(policy: Policy) -> list[tuple[Drawer, str]] | None:
+    """Where a policy is filed, or None when nothing that it demands can be looked up."""
+    if policy.namespace:
+        return [(("namespace", ""), policy.namespace)]
+    return next((keys for keys in _possible(policy.match) if keys), None)
+
+
+def _possible(match: Clauses) -> Iterator[list[tuple[Drawer, str]]]:
+    yield [(("namespace", ""), name) for name in _exact(match.namespaces)]
+    if match.namespace_selector is not None:
+        for label, values in match.namespace_selector.required:
+            yield [(("namespace label", label), value) for value in sorted(values)]
+    if match.pod_selector is not None:
+        for label, values in match.pod_selector.required:
+            yield [(("pod label", label), value) for value in sorted(values)]
+    yield [(("account", ""), name) for name in _exact(match.service_accounts)]
+    yield [(("workload", ""), kind) for kind in match.workloads or ()]
+
+
+def _exact(globs: Sequence[Glob] | None) -> list[str]:
+    """The texts of globs without a star; none when one has a star."""
+    exact = [glob.exact for glob in globs or ()]
+    return [text for text in exact if text is not None] if None not in exact else []
+
+
+@dataclass(slots=True)
+class _Ledger:
+    """What the dearest review could reach so far, in the unit of `expression.bounds`.
+
+    Policies under different keys of one drawer exclude each other (a label has one value), so of
+    each drawer only the dearest key counts.
+    """
+
+    everywhere: int = 0
+    spent: dict[Drawer, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
+    dearest: dict[Drawer, int] = field(default_factory=lambda: defaultdict(int))
+    total: int = 0
+    counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    def enter(self, policy: Policy) -> str:
+        """Book a policy; the reason when it would exceed a bound (then it is not booked)."""
+        if policy.namespace and self.counts[policy.namespace] >= MAX_PER_NAMESPACE:
+            return f"namespace {policy.namespace} has {MAX_PER_NAMESPACE} InitPolicies already"
+        keys = _keys(policy)
+        growth = policy.cost if keys is None else self._growth(keys, policy.cost)
+        if policy.cost and self.total + growth > bounds.MAX_REVIEW_COST:
+            return "the expressions that one review can reach cost too much together"
+        self.total += growth
+        if policy.namespace:
+            self.counts[policy.namespace] += 1
+        for drawer, key in keys or ():
+            self.spent[drawer][key] += policy.cost
+            self.dearest[drawer] = max(self.dearest[drawer], self.spent[drawer][key])
+        return ""
+
+    def _growth(self, keys: list[tuple[Drawer, str]], cost: int) -> int:
+        growth = 0
+        for drawer in {drawer for drawer, _ in keys}:
+            highest = max(self.spent[drawer][key] for d, key in keys if d == drawer) + cost
+            growth += max(0, highest - self.dearest[drawer])
+        return growth
