@@ -188,7 +188,7 @@ def _stateful_set(manifest: Json, template: Json) -> Pod:
 
 
 def _claim(pod: Pod, claims: object, owner: str) -> None:
-    """A volume for every claim; one of the template with the same name gives way."""
+    """A volume for every claim, in front; one of the template with the same name gives way."""
     names = [
         _text(_mapping(_mapping(claim).get("metadata")).get("name"))
         for claim in (claims if isinstance(claims, list) else [])
@@ -201,7 +201,11 @@ def _claim(pod: Pod, claims: object, owner: str) -> None:
         for name in names
         if name
     ]
-    pod["spec"]["volumes"] = own + made
+    pod["spec"]["volumes"] = made + own
+
+
+_TRACKING = "batch.kubernetes.io/job-tracking"
+_INDEX = "batch.kubernetes.io/job-completion-index"
 
 
 def _job(manifest: Json, template: Json) -> Pod:
@@ -218,14 +222,12 @@ def _of_job(name: str, spec: Json, template: Json) -> Pod:
     if spec.get("manualSelector") is not True:
         for prefix in ("batch.kubernetes.io/", ""):
             _label(pod, {f"{prefix}controller-uid": UID, f"{prefix}job-name": name})
-    metadata = pod["metadata"]
-    metadata["finalizers"] = [*metadata.get("finalizers", []), "batch.kubernetes.io/job-tracking"]
+    finalizers = pod["metadata"].setdefault("finalizers", [])
+    if _TRACKING not in finalizers:
+        finalizers.append(_TRACKING)
     if spec.get("completionMode") == "Indexed":
         _index(pod, name)
     return pod
-
-
-_INDEX = "batch.kubernetes.io/job-completion-index"
 
 
 def _index(pod: Pod, name: str) -> None:
@@ -234,7 +236,7 @@ def _index(pod: Pod, name: str) -> None:
     metadata["annotations"] = {**metadata.get("annotations", {}), _INDEX: "0"}
     _label(pod, {_INDEX: "0"})
     spec["hostname"] = f"{name}-0"
-    source = {"fieldRef": {"apiVersion": "v1", "fieldPath": f"metadata.labels['{_INDEX}']"}}
+    source = {"fieldRef": {"fieldPath": f"metadata.labels['{_INDEX}']"}}
     variable = {"name": "JOB_COMPLETION_INDEX", "valueFrom": source}
     for container in [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]:
         env = container.get("env") or []

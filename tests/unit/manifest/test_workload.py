@@ -114,7 +114,7 @@ def test_a_claim_replaces_a_volume() -> None:
 
     names = [volume["name"] for volume in made(value).pod["spec"]["volumes"]]
 
-    assert names == ["tmp", "data"]
+    assert names == ["data", "tmp"]
 
 
 def test_a_job() -> None:
