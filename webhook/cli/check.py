@@ -25,8 +25,9 @@ def command(ctx: click.Context, paths: Sequence[str], strict: bool, output: str)
     PATH is a file, a folder, or `-` for standard input. Files that are checked together are seen
     together: what two policies do to each other is found only then.
     """
-    loaded = load.load(options.sources(paths))
-    found = loaded.problems
+    texts, unread = options.sources(paths)
+    loaded = load.load(texts)
+    found = sorted([*unread, *loaded.problems])
     policies = len(loaded.policies.policies)
     click.echo(_RENDER[output](policies, found))
     errors, warnings = problems.split(found)

@@ -60,10 +60,10 @@ def scene(
     is decided by half of the policies. Namespaces of which no labels are known, though a policy or
     a setting asks for them, are named there too.
     """
-    policy_sources = options.sources([*options.required(policies), *namespaces])
-    loaded = load.load(policy_sources)
-    documents, found = _read(options.sources(files))
-    _stop([*loaded.problems, *found])
+    texts, unread = options.sources([*options.required(policies), *namespaces])
+    loaded = load.load(texts)
+    documents, found = _read(files)
+    _stop([*unread, *loaded.problems, *found])
     items = stream.items(documents)
     spaces = {
         **(loaded.namespaces or {}),
@@ -76,10 +76,10 @@ def scene(
     return result
 
 
-def _read(sources: Iterable[options.Source]) -> tuple[list[read.Document], list[Problem]]:
+def _read(files: Sequence[str]) -> tuple[list[read.Document], list[Problem]]:
     documents: list[read.Document] = []
-    found: list[Problem] = []
-    for file, text in sources:
+    texts, found = options.sources(files)
+    for file, text in texts:
         more, wrong = read.read(text, file=file)
         documents += more
         found += wrong

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from webhook.document.problem import Problem
 from webhook.errors import UsageError
+
+if TYPE_CHECKING:
+    from webhook.inject.decision import Options
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 Source = tuple[str, str]  # file name, text
@@ -76,20 +82,58 @@ def output(*forms: str) -> Callable[[Decorated], Decorated]:
     )
 
 
-def sources(paths: Sequence[str]) -> list[Source]:
-    """The texts of files, of the YAML and JSON files in folders, and of standard input (`-`).
+decisions = click.option(
+    "--inject",
+    type=click.Choice(["all", "opt-in"]),
+    default="all",
+    envvar="INITJECT_INJECT",
+    show_envvar=True,
+    show_default=True,
+    help="Which namespaces: all but the excluded, or those labelled initject.dev/inject: enabled.",
+)
 
-    Raises UsageError for what cannot be read.
+
+def decide_by(given: Mapping[str, Any]) -> Options:
+    """The options of decisions, from the parameters that `decisions` adds to a verb."""
+    from webhook.inject.decision import Options
+
+    return Options(inject=given["inject"])
+
+
+def sources(paths: Sequence[str]) -> tuple[list[Source], list[Problem]]:
+    """The texts of files and folders, of standard input (`-`) and of pipes, in the order given.
+
+    The second part is what could not be read.
     """
     from webhook.store import files
 
-    found: list[Source] = []
-    for path in paths:
-        if path == STDIN:
-            found.append((STDIN_NAME, _standard_input()))
+    texts: list[Source] = []
+    problems: list[Problem] = []
+    for streams, group in itertools.groupby(paths, _is_stream):
+        if streams:
+            for path in group:
+                _read_stream(path, texts, problems)
         else:
-            found.extend(files.read([path]))
-    return found
+            found = files.read(list(group))
+            texts += found.texts
+            problems += found.problems
+    return texts, problems
+
+
+def _is_stream(path: str) -> bool:
+    """Standard input, or a pipe such as the shell makes of `<(kustomize build)`."""
+    return path == STDIN or Path(path).is_fifo()
+
+
+def _read_stream(path: str, texts: list[Source], problems: list[Problem]) -> None:
+    name = STDIN_NAME if path == STDIN else path
+    content = sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()
+    try:
+        texts.append((name, content.decode("utf-8-sig")))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        column = error.start - content.rfind(b"\n", 0, error.start)
+        problems.append(Problem(name, line, column, "", "is no UTF-8 text", "save it as UTF-8"))
 
 
 def required(paths: Sequence[str]) -> Sequence[str]:
@@ -98,11 +142,3 @@ def required(paths: Sequence[str]) -> Sequence[str]:
         wrong = "no policies; name them by --policies PATH or in INITJECT_POLICIES"
         raise UsageError(wrong)
     return paths
-
-
-def _standard_input() -> str:
-    try:
-        return sys.stdin.buffer.read().decode("utf-8")
-    except UnicodeDecodeError as error:
-        wrong = f"{STDIN_NAME}: not UTF-8: {error.reason} at byte {error.start}"
-        raise UsageError(wrong) from None

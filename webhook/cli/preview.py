@@ -1,4 +1,4 @@
-"""`initject preview`: what would happen to manifests, by the same function that the webhook uses."""
+"""`initject preview`: what would happen to manifests, by the very function of the webhook."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ LEFT_OUT = frozenset(
         Code.BORROW_FAILED,
         Code.CONFLICT,
         Code.OS_UNSUPPORTED,
-        Code.HOST_NETWORK,
     }
 )
 

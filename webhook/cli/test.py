@@ -27,6 +27,7 @@ from webhook.errors import UsageError
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     paths: Sequence[str],
     policies: Sequence[str],
     namespaces: Sequence[str],
@@ -47,9 +48,12 @@ def command(
             f"no case in {', '.join(paths) or 'this folder'}; a case is a folder with a pod.yaml"
         )
         raise UsageError(wrong)
-    sources = options.sources([*policies, *namespaces])
+    texts, unread = options.sources([*policies, *namespaces])
+    if unread:
+        click.echo("\n".join(map(problems.line, unread)), err=True)
+        ctx.exit(1)
     outcomes = [
-        testing.run(case, sources=sources, options=options.decide_by(given)) for case in cases
+        testing.run(case, sources=texts, options=options.decide_by(given)) for case in cases
     ]
     if update:
         outcomes = [_updated(outcome, output) for outcome in outcomes]

@@ -112,27 +112,41 @@ def _template(manifest: Json, path: Path) -> Json | Finding:
     return value
 
 
-_TYPES: Mapping[str, Mapping[str, type]] = {
-    "metadata": {"labels": dict, "annotations": dict, "finalizers": list},
-    "spec": {"containers": list, "initContainers": list, "volumes": list, "imagePullSecrets": list},
+# What every reader relies on, for the parts of a template that it reads.
+_MAPPINGS = {"metadata": ("labels", "annotations"), "spec": ()}
+_LISTS = {
+    "metadata": ("finalizers",),
+    "spec": ("containers", "initContainers", "volumes", "imagePullSecrets"),
 }
-_WORDS = {dict: ("not a mapping", "write `name: value` pairs"), list: ("not a list", "start `- `")}
+_NO_MAPPING = ("not a mapping", "write `name: value` pairs")
+_NO_LIST = ("not a list", "start each entry with `- `")
 
 
 def _odd(value: object, path: Path) -> Finding | None:
-    """A part of the template that is not of the type that every reader relies on."""
+    """A part of `value` (metadata or spec, which may be absent) that has not the right type."""
     if value is None:
         return None
-    if not isinstance(value, dict):
-        return Finding(path, *_WORDS[dict])
-    for key, kind in _TYPES[str(path[-1])].items():
-        part = value.get(key)
-        if part is not None and not isinstance(part, kind):
-            return Finding((*path, key), *_WORDS[kind])
-        if path[-1] == "spec":
-            for index, entry in enumerate(part or []):
-                if not isinstance(entry, dict):
-                    return Finding((*path, key, index), *_WORDS[dict])
+    if not isinstance(value, Mapping):
+        return Finding(path, *_NO_MAPPING)
+    part = str(path[-1])
+    for key in _MAPPINGS[part]:
+        if not isinstance(value.get(key), Mapping | None):
+            return Finding((*path, key), *_NO_MAPPING)
+    for key in _LISTS[part]:
+        odd = _odd_list(value.get(key), (*path, key), of_mappings=part == "spec")
+        if odd is not None:
+            return odd
+    return None
+
+
+def _odd_list(value: object, path: Path, *, of_mappings: bool) -> Finding | None:
+    if value is None:
+        return None
+    if not isinstance(value, list):
+        return Finding(path, *_NO_LIST)
+    for index, entry in enumerate(value):
+        if of_mappings and not isinstance(entry, Mapping):
+            return Finding((*path, index), *_NO_MAPPING)
     return None
 
 

@@ -46,4 +46,4 @@ def _case(suite: str, result: Result) -> str:
 
 def _xml(text: str) -> str:
     """`text` without the characters that XML 1.0 cannot hold."""
-    return "".join(c if c in "\t\n" or " " <= c <= "\ud7ff" or "\ue000" <= c else "?" for c in text)
+    return "".join(c if c in "\t\n" or " " <= c <= "\ud7ff" or c >= "\ue000" else "?" for c in text)
