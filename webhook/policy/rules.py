@@ -114,6 +114,42 @@ def _sources(spec: Mapping[str, Any]) -> Iterator[Finding]:
                 yield from _key((*path, key), source[key])
 
 
+def _settable(spec: Mapping[str, Any]) -> Iterator[Finding]:
+    for index, item in _maps(spec, "parameters"):
+        if "from" not in item and "default" not in item:
+            what = "has neither from nor default, so it never has a value"
+            yield Finding(("parameters", index), what, "add one of them, or remove the parameter")
+
+
+def _container_names(spec: Mapping[str, Any]) -> Iterator[Finding]:
+    for index, item in _maps(spec, "steps"):
+        container = item.get("container")
+        if isinstance(container, Mapping) and container.get("name", item.get("name")) != item.get(
+            "name"
+        ):
+            what = "differs from the name of the step, which is the container's"
+            yield Finding(("steps", index, "container", "name"), what, "remove it")
+
+
+def _no_templates(spec: Mapping[str, Any]) -> Iterator[Finding]:
+    for key in ("match", "exclude", "steps", "volumes", "placement"):
+        yield from _holes((key,), spec.get(key))
+
+
+def _holes(path: Path, value: Any) -> Iterator[Finding]:
+    """Strings with a `${` outside of containers, where it would be taken as it stands."""
+    if isinstance(value, str) and "${" in value:
+        advice = "write what you mean without a template, or move it into a step's container"
+        yield Finding(path, "templates stand only inside a step's container", advice)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            if not (key == "container" and len(path) == 2 and path[0] == "steps"):
+                yield from _holes((*path, key), item)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _holes((*path, index), item)
+
+
 def _key(path: Path, key: Any) -> Iterator[Finding]:
     fault = name.key(key) if isinstance(key, str) and key else ""
     if fault:
@@ -175,5 +211,8 @@ _RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Finding]], ...] = (
     _listed_once,
     _clause_rules,
     _sources,
+    _settable,
     _mount_rules,
+    _container_names,
+    _no_templates,
 )
