@@ -20,7 +20,9 @@ from webhook.review.request import Request
 Json = Mapping[str, Any]
 
 
-def decide(request: Request, policies: PolicySet, namespace: Namespace | None, options: Options) -> Decision:
+def decide(
+    request: Request, policies: PolicySet, namespace: Namespace | None, options: Options
+) -> Decision:
     """What to answer to `request`. Pure: no I/O, no clock, no log, and nothing is changed in place.
 
     `namespace` is None when its labels are not known: then policies that need them do what their
@@ -30,7 +32,9 @@ def decide(request: Request, policies: PolicySet, namespace: Namespace | None, o
     pod = request.object
     if reason is not None or pod is None:
         reasons = (reason,) if reason else ()
-        return Decision(reasons=reasons, pod=pod, faulty=reason is not None and reason.code is Code.NO_POD)
+        return Decision(
+            reasons=reasons, pod=pod, faulty=reason is not None and reason.code is Code.NO_POD
+        )
     draft = Draft(pod)
     draft.warnings += scope.odd_values(pod, namespace)
     reason = scope.left_alone(pod, request.namespace, namespace, options)
@@ -51,13 +55,17 @@ def decide(request: Request, policies: PolicySet, namespace: Namespace | None, o
 class Views:
     """The pod as policies see it: as its author wrote it, or whole where opting out is forbidden."""
 
-    def __init__(self, pod: Json, marker: ours.Marker, request: Request, namespace: Namespace | None) -> None:
+    def __init__(
+        self, pod: Json, marker: ours.Marker, request: Request, namespace: Namespace | None
+    ) -> None:
         self.request = request
         self.namespace = namespace
         self.enforcing = scope.enforcing(namespace)
         self.whole = Subject(pod, request.namespace, namespace)
         written = match.as_written(pod, marker)
-        self.written = self.whole if written is pod else Subject(written, request.namespace, namespace)
+        self.written = (
+            self.whole if written is pod else Subject(written, request.namespace, namespace)
+        )
         self.opted_out = scope.opted_out(pod) if self.enforcing else None
 
     def binds(self, policy: Policy) -> bool:
@@ -72,7 +80,10 @@ class Views:
         """What expressions see, for each way of seeing the pod, of what these policies read."""
         return {
             subject: judge.open_scope(
-                (p for p in policies if self.of(p) is subject), subject, self.request, self.namespace
+                (p for p in policies if self.of(p) is subject),
+                subject,
+                self.request,
+                self.namespace,
             )
             for subject in {self.whole, self.written}
         }
@@ -93,7 +104,9 @@ class Draft:
     audited: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.marker = ours.read_marker(mapping(mapping(self.pod.get("metadata")).get("annotations")))
+        self.marker = ours.read_marker(
+            mapping(mapping(self.pod.get("metadata")).get("annotations"))
+        )
         self.so_far = plan.standing(self.pod, self.marker)
 
     def apply(self, proposal: Proposal) -> None:
@@ -103,7 +116,10 @@ class Draft:
         self.so_far.reserve(proposal)
         names = ", ".join(item.name for item in proposal.containers)
         self.reasons.append(Reason(Code.APPLIED, key, detail=names))
-        self.reasons += (Reason(Code.CHANGED, key, what, "changed by others, left as it is") for what in proposal.changed)
+        self.reasons += (
+            Reason(Code.CHANGED, key, what, "changed by others, left as it is")
+            for what in proposal.changed
+        )
 
     def leave_out(self, policy: Policy, error: LeftOutError) -> None:
         """Say that a policy that matched is left out, or that the pod is denied."""
@@ -115,7 +131,9 @@ class Draft:
             return
         self.skipped.append(f"{policy.key}={error.code.value}")
         if error.code is not Code.OS_UNSUPPORTED:
-            self.warnings.append(f"initject left out policy {policy.key}: {error.field}: {error.detail}")
+            self.warnings.append(
+                f"initject left out policy {policy.key}: {error.field}: {error.detail}"
+            )
 
 
 def _rejects(policy: Policy, code: Code) -> bool:
@@ -231,7 +249,9 @@ def _marker(draft: Draft, *, enforcing: bool) -> str | None:
         containers.update((item.name, item.digests) for item in proposal.containers)
         volumes.update((item.name, item.digests) for item in proposal.volumes)
         for mount in proposal.mounts:
-            mounts.setdefault(mount.container, {})[mount.mount["mountPath"]] = ours.digest(mount.mount)
+            mounts.setdefault(mount.container, {})[mount.mount["mountPath"]] = ours.digest(
+                mount.mount
+            )
     _keep_orphans(draft, containers, volumes, mounts)
     if not containers and not volumes and not enforcing:
         return None
@@ -239,17 +259,26 @@ def _marker(draft: Draft, *, enforcing: bool) -> str | None:
 
 
 def _keep_orphans(
-    draft: Draft, containers: dict[str, Any], volumes: dict[str, Any], mounts: dict[str, dict[str, str]]
+    draft: Draft,
+    containers: dict[str, Any],
+    volumes: dict[str, Any],
+    mounts: dict[str, dict[str, str]],
 ) -> None:
     old, so_far = draft.marker, draft.so_far
     for name, entry in old.containers.items():
         if name in so_far.init and name not in containers:
             containers[name] = entry
-            draft.reasons.append(Reason(Code.ORPHAN, field=f"initContainers[{name}]", detail="no policy plans it now"))
+            draft.reasons.append(
+                Reason(
+                    Code.ORPHAN, field=f"initContainers[{name}]", detail="no policy plans it now"
+                )
+            )
     for name, entry in old.volumes.items():
         if name in so_far.volumes and name not in volumes:
             volumes[name] = entry
-            draft.reasons.append(Reason(Code.ORPHAN, field=f"volumes[{name}]", detail="no policy plans it now"))
+            draft.reasons.append(
+                Reason(Code.ORPHAN, field=f"volumes[{name}]", detail="no policy plans it now")
+            )
     for container in so_far.containers:
         name = str(container.get("name"))
         there = {m.get("mountPath") for m in objects(container.get("volumeMounts"))}
@@ -265,4 +294,8 @@ def _costs(draft: Draft, after: Json) -> Iterable[Reason]:
     before = mapping(draft.pod.get("spec"))
     for key, more in resources.rises(before, mapping(after.get("spec"))):
         amount = quantity.canonical(f"{float(more):f}")
-        yield Reason(Code.COST, field=f"resources.requests.{key}", detail=f"the pod's request rises by {amount}")
+        yield Reason(
+            Code.COST,
+            field=f"resources.requests.{key}",
+            detail=f"the pod's request rises by {amount}",
+        )

@@ -56,4 +56,7 @@ def _linux(written: Json) -> dict[str, Any]:
 
 
 def _adds_sys_admin(capabilities: Json) -> bool:
-    return any(str(name).upper() in {"SYS_ADMIN", "CAP_SYS_ADMIN", "ALL"} for name in capabilities.get("add") or ())
+    return any(
+        str(name).upper() in {"SYS_ADMIN", "CAP_SYS_ADMIN", "ALL"}
+        for name in capabilities.get("add") or ()
+    )

@@ -40,16 +40,24 @@ def unmatched(policy: Policy, subject: Subject) -> Reason | None:
     return None
 
 
-def open_scope(policies: Iterable[Policy], subject: Subject, request: Request, namespace: Namespace | None) -> Scope:
+def open_scope(
+    policies: Iterable[Policy], subject: Subject, request: Request, namespace: Namespace | None
+) -> Scope:
     """What the expressions of these policies can see of one review; converted when first asked."""
     reads = reduce(or_, (policy.reads for policy in policies), Reads.none())
-    return Scope(object=subject.pod, request=request.raw, namespace=_as_object(namespace), reads=reads)
+    return Scope(
+        object=subject.pod, request=request.raw, namespace=_as_object(namespace), reads=reads
+    )
 
 
 def _as_object(namespace: Namespace | None) -> Json | None:
     if namespace is None:
         return None
-    metadata = {"name": namespace.name, "labels": namespace.labels, "annotations": namespace.annotations}
+    metadata = {
+        "name": namespace.name,
+        "labels": namespace.labels,
+        "annotations": namespace.annotations,
+    }
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 
 
@@ -103,18 +111,24 @@ def conditions(policy: Policy, subject: Subject, scope: Scope) -> tuple[Reason |
         if values is None and condition.expression.reads.under("parameters"):
             values = parameters(policy, subject)
         if not holds(condition.name, condition.expression, scope, values):
-            return Reason(Code.CONDITION_FALSE, policy.key, f"conditions[{condition.name}]"), values or {}
+            return Reason(
+                Code.CONDITION_FALSE, policy.key, f"conditions[{condition.name}]"
+            ), values or {}
     return None, parameters(policy, subject) if values is None else values
 
 
-def holds(name: str, expression: Any, scope: Scope, values: Parameters | None) -> bool:  # noqa: ANN401 - an Expression
+def holds(name: str, expression: Any, scope: Scope, values: Parameters | None) -> bool:
     """Whether one condition is true; raises `LeftOutError` when it fails."""
     try:
         return bool(expression.boolean(scope, values))
     except EvaluationError as error:
-        code = Code.NAMESPACE_UNKNOWN if scope.namespace is None and _about_namespace(expression) else Code.CONDITION_FAILED
+        code = (
+            Code.NAMESPACE_UNKNOWN
+            if scope.namespace is None and _about_namespace(expression)
+            else Code.CONDITION_FAILED
+        )
         raise LeftOutError(code, f"conditions[{name}]", str(error)) from None
 
 
-def _about_namespace(expression: Any) -> bool:  # noqa: ANN401 - an Expression
+def _about_namespace(expression: Any) -> bool:
     return bool(expression.reads.under("namespaceObject"))

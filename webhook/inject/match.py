@@ -93,7 +93,9 @@ class Subject:
     @cached_property
     def account(self) -> str:
         """The name of the pod's service account."""
-        return str(self.spec.get("serviceAccountName") or self.spec.get("serviceAccount") or "default")
+        return str(
+            self.spec.get("serviceAccountName") or self.spec.get("serviceAccount") or "default"
+        )
 
     @cached_property
     def workloads(self) -> tuple[str, ...]:
@@ -134,7 +136,9 @@ def _without(spec: Json, marker: ours.Marker) -> Json:
             c for c in objects(spec["initContainers"]) if c.get("name") not in marker.containers
         ]
     if marker.volumes:
-        result["volumes"] = [v for v in objects(spec.get("volumes")) if v.get("name") not in marker.volumes]
+        result["volumes"] = [
+            v for v in objects(spec.get("volumes")) if v.get("name") not in marker.volumes
+        ]
         for field in ("containers", "initContainers"):
             if field in result:
                 result[field] = [_unmounted(c, marker.volumes) for c in objects(result[field])]
@@ -145,7 +149,10 @@ def _unmounted(container: Json, volumes: Mapping[str, Any]) -> Json:
     mounts = container.get("volumeMounts")
     if not any(m.get("name") in volumes for m in objects(mounts)):
         return container
-    return {**container, "volumeMounts": [m for m in objects(mounts) if m.get("name") not in volumes]}
+    return {
+        **container,
+        "volumeMounts": [m for m in objects(mounts) if m.get("name") not in volumes],
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,14 +212,16 @@ def clauses(wanted: Clauses, subject: Subject) -> Iterator[Clause]:
             held = holds(value, subject)
             yield Clause(name, held, _DETAILS[attribute](value, subject))
         except NamespaceUnknownError:
-            yield Clause(name, None, f"the labels of namespace {subject.namespace_name} are not known")
+            yield Clause(
+                name, None, f"the labels of namespace {subject.namespace_name} are not known"
+            )
 
 
 def _globs(globs: Iterable[Glob]) -> str:
     return ", ".join(glob.text for glob in globs)
 
 
-def _selector_detail(selector: Any, labels: Json) -> str:  # noqa: ANN401 - a Selector
+def _selector_detail(selector: Any, labels: Json) -> str:
     return selector.failed(labels) or str(selector)
 
 
@@ -235,4 +244,3 @@ _DETAILS: dict[str, Callable[[Any, Subject], str]] = {
     "images": lambda globs, s: f"{', '.join(_images(s))} against {_globs(globs)}",
     "namespace_selector": lambda selector, s: _selector_detail(selector, s.namespace.labels),
 }
-

@@ -111,7 +111,7 @@ def _short(text: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(text).digest()[:5])[:5].decode()
 
 
-def digest(value: Any) -> str:  # noqa: ANN401 - any JSON value
+def digest(value: Any) -> str:
     """Five characters that change when the value does."""
     return _short(_encoder.encode(value))
 
@@ -121,10 +121,12 @@ def digests(planned: Leaves) -> dict[str, str]:
     return {path: digest(value) for path, value in planned.items()}
 
 
-def holds(planned: Any, present: Any) -> bool:  # noqa: ANN401 - any JSON value
+def holds(planned: Any, present: Any) -> bool:
     """Whether a planned value is in place, whatever the server added inside of it."""
     if isinstance(planned, dict):
-        return isinstance(present, dict) and all(holds(v, present.get(k)) for k, v in planned.items())
+        return isinstance(present, dict) and all(
+            holds(v, present.get(k)) for k, v in planned.items()
+        )
     if isinstance(planned, list) and planned and isinstance(planned[0], dict):
         return (
             isinstance(present, list)
@@ -165,7 +167,9 @@ def compare(
     `force` (`optOut: Forbid` where it binds) every differing field is set again.
     """
     wanted, there = leaves(planned), leaves(present)
-    differing = [path for path, value in wanted.items() if not _in_place(path, value, present, there)]
+    differing = [
+        path for path, value in wanted.items() if not _in_place(path, value, present, there)
+    ]
     added = [path for path in there if _decides(path) and path not in wanted]
     gone = [path for path in marked or () if path not in wanted and path in there]
     if not differing and not added and not gone:
@@ -182,7 +186,7 @@ def compare(
     return Comparison(State.MERGED, _edited(present, edits, removals), changed)
 
 
-def _in_place(path: str, value: Any, present: Mapping[str, Any], there: Leaves) -> bool:  # noqa: ANN401
+def _in_place(path: str, value: Any, present: Mapping[str, Any], there: Leaves) -> bool:
     if path in there:
         return holds(value, there[path])
     if value == {}:  # `emptyDir: {}` is in place when the server filled it
@@ -192,11 +196,13 @@ def _in_place(path: str, value: Any, present: Mapping[str, Any], there: Leaves) 
 
 def _decides(path: str) -> bool:
     head, _, rest = path.partition("/")
-    return head in _DECIDING or (head == "env" and trust.loads_code(unescape(rest.split("/", 1)[0])))
+    return head in _DECIDING or (
+        head == "env" and trust.loads_code(unescape(rest.split("/", 1)[0]))
+    )
 
 
 def _stays(
-    path: str, value: Any, there: Leaves, marked: Digests, force: bool, mirrors: tuple[Glob, ...]  # noqa: ANN401
+    path: str, value: Any, there: Leaves, marked: Digests, force: bool, mirrors: tuple[Glob, ...]
 ) -> bool:
     """Whether a field that differs is left as somebody else made it."""
     if force:
@@ -205,7 +211,7 @@ def _stays(
     return marked.get(path) == digest(value)
 
 
-def _at(value: Any, path: str) -> Any:  # noqa: ANN401
+def _at(value: Any, path: str) -> Any:
     for part in path.split("/"):
         if not isinstance(value, dict):
             return None
@@ -227,7 +233,7 @@ def _entry(items: list[Any], key: str, name: str) -> dict[str, Any] | None:
     return next((i for i in items if isinstance(i, dict) and i.get(key) == name), None)
 
 
-def _set(target: dict[str, Any], parts: list[str], value: Any) -> None:  # noqa: ANN401
+def _set(target: dict[str, Any], parts: list[str], value: Any) -> None:
     head, *rest = parts
     if not rest:
         target[head] = value

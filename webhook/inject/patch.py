@@ -25,7 +25,10 @@ def escape(part: str) -> str:
 
 
 def build(
-    pod: Json, proposals: Sequence[Proposal], arrangement: Arrangement, annotations: Mapping[str, str | None]
+    pod: Json,
+    proposals: Sequence[Proposal],
+    arrangement: Arrangement,
+    annotations: Mapping[str, str | None],
 ) -> tuple[tuple[Operation, ...], Json]:
     """The operations, and the pod after them.
 
@@ -49,7 +52,9 @@ def build(
 # -- the operations ---------------------------------------------------------------------------------
 
 
-def _init_containers(pod: Json, proposals: Sequence[Proposal], arrangement: Arrangement) -> Iterator[Operation]:
+def _init_containers(
+    pod: Json, proposals: Sequence[Proposal], arrangement: Arrangement
+) -> Iterator[Operation]:
     path = "/spec/initContainers"
     items = {item.name: item for proposal in proposals for item in proposal.containers}
     current = objects(mapping(pod.get("spec")).get("initContainers"))
@@ -136,7 +141,7 @@ def _annotations(pod: Json, annotations: Mapping[str, str | None]) -> Iterator[O
             yield {"op": "replace", "path": path, "value": value}
 
 
-def _add(path: str, value: Any) -> Operation:  # noqa: ANN401 - any JSON value
+def _add(path: str, value: Any) -> Operation:
     return {"op": "add", "path": path, "value": value}
 
 
@@ -159,7 +164,10 @@ def differences(path: str, before: Json, after: Json) -> Iterator[Operation]:
 
 
 def _target(
-    pod: Json, proposals: Sequence[Proposal], arrangement: Arrangement, annotations: Mapping[str, str | None]
+    pod: Json,
+    proposals: Sequence[Proposal],
+    arrangement: Arrangement,
+    annotations: Mapping[str, str | None],
 ) -> Json:
     """The planned pod, made without the operations: what they are proven against."""
     spec = dict(mapping(pod.get("spec")))
@@ -169,12 +177,17 @@ def _target(
         spec["initContainers"] = [items.get(name) or there[name] for name in arrangement.order]
     volumes = {item.name: item for item in _all_volumes(proposals)}
     if volumes:
-        kept = [volumes[n].final if (n := str(v.get("name"))) in volumes else v for v in objects(spec.get("volumes"))]
+        kept = [
+            volumes[n].final if (n := str(v.get("name"))) in volumes else v
+            for v in objects(spec.get("volumes"))
+        ]
         spec["volumes"] = kept + [item.final for item in volumes.values() if item.present is None]
     mounts = _fresh_mounts(proposals)
     if mounts:
         spec["containers"] = [
-            {**c, "volumeMounts": [*(c.get("volumeMounts") or ()), *mounts[i]]} if i in mounts else c
+            {**c, "volumeMounts": [*(c.get("volumeMounts") or ()), *mounts[i]]}
+            if i in mounts
+            else c
             for i, c in enumerate(spec["containers"])
         ]
     metadata = pod.get("metadata")
@@ -211,7 +224,7 @@ def apply(document: Json, operations: Iterable[Operation]) -> Json:
     return result  # type: ignore[no-any-return]
 
 
-def _applied(value: Any, parts: list[str], operation: Operation, copied: set[int]) -> Any:  # noqa: ANN401
+def _applied(value: Any, parts: list[str], operation: Operation, copied: set[int]) -> Any:
     if id(value) not in copied:
         value = _copy(value)
         copied.add(id(value))
@@ -228,7 +241,7 @@ def _applied(value: Any, parts: list[str], operation: Operation, copied: set[int
     return value
 
 
-def _copy(value: Any) -> Any:  # noqa: ANN401
+def _copy(value: Any) -> Any:
     if isinstance(value, dict):
         return dict(value)
     if isinstance(value, list):
@@ -236,7 +249,7 @@ def _copy(value: Any) -> Any:  # noqa: ANN401
     raise PatchError("a path of the patch leads into a scalar")
 
 
-def _key(value: Any, part: str, *, adding: bool) -> Any:  # noqa: ANN401
+def _key(value: Any, part: str, *, adding: bool) -> Any:
     if isinstance(value, dict):
         if not adding and part not in value:
             raise PatchError(f"the patch needs {part}, which is not there")

@@ -44,7 +44,9 @@ class _Bounds:
     default: int
 
 
-def arrange(current: Sequence[str], blocks: Sequence[Block], keep_first: Sequence[Glob] = ()) -> Arrangement:
+def arrange(
+    current: Sequence[str], blocks: Sequence[Block], keep_first: Sequence[Glob] = ()
+) -> Arrangement:
     """Place each block; what is in the pod already stays where it is unless a demand is broken.
 
     `current` are the names of the pod's init containers, `blocks` are in planning order.
@@ -92,7 +94,9 @@ def _bounds(
 
 
 def _behind(foreign: Sequence[str], globs: Sequence[Glob]) -> int:
-    return max((i + 1 for i, n in enumerate(foreign) if any(g.matches(n) for g in globs)), default=0)
+    return max(
+        (i + 1 for i, n in enumerate(foreign) if any(g.matches(n) for g in globs)), default=0
+    )
 
 
 def _in_front(foreign: Sequence[str], globs: Sequence[Glob]) -> int:
@@ -110,9 +114,15 @@ def _why(block: Block, foreign: Sequence[str], *, low: int, floor: int) -> str:
     return f"cannot be before {before}: never before an earlier policy's containers"
 
 
-def _settle(chain: Sequence[Block], bounds: Sequence[_Bounds], present: dict[str, int]) -> list[tuple[str, int]]:
+def _settle(
+    chain: Sequence[Block], bounds: Sequence[_Bounds], present: dict[str, int]
+) -> list[tuple[str, int]]:
     """The gap of each container, in chain order and never falling along it."""
-    slots = [(name, block.last, bound) for block, bound in zip(chain, bounds, strict=True) for name in block.names]
+    slots = [
+        (name, block.last, bound)
+        for block, bound in zip(chain, bounds, strict=True)
+        for name in block.names
+    ]
     gaps: list[int] = []
     for name, last, bound in slots:
         if name in present:
@@ -145,7 +155,10 @@ def _merge(foreign: Sequence[str], gaps: Sequence[tuple[str, int]]) -> tuple[str
 
 
 def _moved(
-    current: Sequence[str], order: Sequence[str], present: dict[str, int], gaps: Sequence[tuple[str, int]]
+    current: Sequence[str],
+    order: Sequence[str],
+    present: dict[str, int],
+    gaps: Sequence[tuple[str, int]],
 ) -> frozenset[str]:
     """The fewest containers of ours that have to move: others never do."""
     new = dict(gaps)

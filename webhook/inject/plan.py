@@ -27,7 +27,9 @@ from webhook.policy.glob import Glob
 Json = Mapping[str, Any]
 Parameters = Mapping[str, object]
 
-_OPENSHIFT_USERS = "openshift.io/sa.scc.uid-range"  # annotation of a namespace whose users OpenShift assigns
+_OPENSHIFT_USERS = (
+    "openshift.io/sa.scc.uid-range"  # annotation of a namespace whose users OpenShift assigns
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,12 @@ class Standing:
     volumes: dict[str, Json]
     containers: list[Json]
     names: set[str]
-    reserved: set[str] = field(default_factory=set)  # containers and "volume/NAME" of earlier policies
-    mounted: set[tuple[str, str]] = field(default_factory=set)  # (container, path) of earlier policies
+    reserved: set[str] = field(
+        default_factory=set
+    )  # containers and "volume/NAME" of earlier policies
+    mounted: set[tuple[str, str]] = field(
+        default_factory=set
+    )  # (container, path) of earlier policies
 
     def reserve(self, proposal: Proposal) -> None:
         """Keep the names of an applied policy from those after it."""
@@ -115,10 +121,16 @@ def propose(
     system = operating_system(subject.spec)
     for index, step in enumerate(policy.steps):
         if step.os != system:
-            raise LeftOutError(Code.OS_UNSUPPORTED, f"steps[{index}].os", f"{step.os}, but the pod runs on {system}")
+            raise LeftOutError(
+                Code.OS_UNSUPPORTED,
+                f"steps[{index}].os",
+                f"{step.os}, but the pod runs on {system}",
+            )
     changed: list[str] = []
     containers = tuple(
-        _held(render(step, where, subject, scope, parameters), so_far, force, mirrors, changed, where)
+        _held(
+            render(step, where, subject, scope, parameters), so_far, force, mirrors, changed, where
+        )
         for step, where in _numbered(policy.steps)
     )
     volumes = tuple(
@@ -135,7 +147,9 @@ def _numbered(steps: Sequence[Step]) -> Iterator[tuple[Step, str]]:
 
 def operating_system(spec: Json) -> str:
     """The pod's operating system: what it says, else its node selector, else linux."""
-    name = mapping(spec.get("os")).get("name") or mapping(spec.get("nodeSelector")).get("kubernetes.io/os")
+    name = mapping(spec.get("os")).get("name") or mapping(spec.get("nodeSelector")).get(
+        "kubernetes.io/os"
+    )
     return name if isinstance(name, str) else "linux"
 
 
@@ -156,10 +170,15 @@ def render(
         touched.add(str(path[0]))
     if source is not None and step.borrow is not None:
         container = borrow.with_borrowed(container, step.borrow, source)
-        touched.update(("image", "imagePullPolicy", "env", "envFrom", "volumeMounts", "securityContext"))
+        touched.update(
+            ("image", "imagePullPolicy", "env", "envFrom", "volumeMounts", "securityContext")
+        )
         if step.borrow.image:
             container["securityContext"] = harden.hardened(
-                step.container.get("securityContext"), windows=windows, fixed_user=True, lender=source
+                step.container.get("securityContext"),
+                windows=windows,
+                fixed_user=True,
+                lender=source,
             )
     sized = _sized(step, subject)
     if sized:
@@ -210,16 +229,23 @@ def _sized(step: Step, subject: Subject) -> Json:
 
 
 def _canonical(sized: Json) -> Json:
-    return {name: {key: quantity.canonical(value) for key, value in section.items()} for name, section in sized.items()}
+    return {
+        name: {key: quantity.canonical(value) for key, value in section.items()}
+        for name, section in sized.items()
+    }
 
 
-def _filled(template: Any, scope: Scope, parameters: Parameters, where: str, path: Path) -> str:  # noqa: ANN401
+def _filled(template: Any, scope: Scope, parameters: Parameters, where: str, path: Path) -> str:
     try:
         text: str = template.render(scope, parameters)
     except EvaluationError as error:
-        raise LeftOutError(Code.TEMPLATE_FAILED, f"{where}.{field_name(path)}", str(error)) from None
+        raise LeftOutError(
+            Code.TEMPLATE_FAILED, f"{where}.{field_name(path)}", str(error)
+        ) from None
     if "\0" in text:
-        raise LeftOutError(Code.TEMPLATE_FAILED, f"{where}.{field_name(path)}", "holds a NUL character")
+        raise LeftOutError(
+            Code.TEMPLATE_FAILED, f"{where}.{field_name(path)}", "holds a NUL character"
+        )
     return text
 
 
@@ -258,7 +284,9 @@ def _held(
         planned, present, so_far.marker.containers.get(name), force=force, mirrors=mirrors
     )
     if outcome.state is State.FOREIGN:
-        raise LeftOutError(Code.CONFLICT, f"{where}.name", f"an init container {name} is already there")
+        raise LeftOutError(
+            Code.CONFLICT, f"{where}.name", f"an init container {name} is already there"
+        )
     changed += [f"{name}: {path}" for path in outcome.changed]
     return Item(name, digests, present, outcome.value)
 
@@ -266,7 +294,9 @@ def _held(
 # -- volumes and mounts -----------------------------------------------------------------------------
 
 
-def _held_volume(index: int, so_far: Standing, force: bool, changed: list[str], policy: Policy) -> Item:
+def _held_volume(
+    index: int, so_far: Standing, force: bool, changed: list[str], policy: Policy
+) -> Item:
     volume = policy.volumes[index]
     where = f"volumes[{index}].name"
     if f"volume/{volume.name}" in so_far.reserved:
@@ -275,7 +305,9 @@ def _held_volume(index: int, so_far: Standing, force: bool, changed: list[str], 
     digests = _volume_digests(policy, index)
     if present is None:
         return Item(volume.name, digests, None, volume.volume)
-    outcome = ours.compare(volume.volume, present, so_far.marker.volumes.get(volume.name), force=force)
+    outcome = ours.compare(
+        volume.volume, present, so_far.marker.volumes.get(volume.name), force=force
+    )
     if outcome.state is State.FOREIGN:
         raise LeftOutError(Code.CONFLICT, where, f"a volume {volume.name} is already there")
     changed += [f"volume {volume.name}: {path}" for path in outcome.changed]
@@ -298,13 +330,17 @@ def _mounts(policy: Policy, so_far: Standing, changed: list[str]) -> Iterator[Mo
                 where = f"volumes[{number}].mountInto[{place}].mountPath"
                 key = (name, _normal(target.mount["mountPath"]))
                 if key in so_far.mounted or key in seen:
-                    raise LeftOutError(Code.CONFLICT, where, f"something is mounted there in {name}")
+                    raise LeftOutError(
+                        Code.CONFLICT, where, f"something is mounted there in {name}"
+                    )
                 seen.add(key)
                 present = _mounted(target.mount, container, so_far, where, changed)
                 yield Mount(index, name, target.mount, present)
 
 
-def _mounted(mount: Json, container: Json, so_far: Standing, where: str, changed: list[str]) -> bool:
+def _mounted(
+    mount: Json, container: Json, so_far: Standing, where: str, changed: list[str]
+) -> bool:
     """Whether the mount is in the container; raises `LeftOutError` when another one is in its place."""
     path = _normal(mount["mountPath"])
     name = str(container.get("name", ""))

@@ -36,7 +36,9 @@ def _section(container: Json, name: str) -> Json:
 
 
 def _memory(container: Json) -> Fraction:
-    text = _section(container, "limits").get("memory", _section(container, "requests").get("memory"))
+    text = _section(container, "limits").get(
+        "memory", _section(container, "requests").get("memory")
+    )
     return _amount(text) if isinstance(text, str | int | float) else Fraction(0)
 
 

@@ -25,12 +25,26 @@ _NODE_CRITICAL = "system-node-critical"
 
 def outside(request: Request) -> Reason | None:
     """Why a request is no creation of a pod that we could change, or None when it is one."""
-    if request.operation != "CREATE" or request.resource[0] or request.resource[2] != "pods" or request.subresource:
+    if (
+        request.operation != "CREATE"
+        or request.resource[0]
+        or request.resource[2] != "pods"
+        or request.subresource
+    ):
         what = f"{request.operation} of {request.resource[2]}"
-        return Reason(Code.NOT_A_POD_CREATION, detail=f"{what}/{request.subresource}" if request.subresource else what)
+        return Reason(
+            Code.NOT_A_POD_CREATION,
+            detail=f"{what}/{request.subresource}" if request.subresource else what,
+        )
     pod = request.object
-    if not isinstance(pod, dict) or pod.get("kind", "Pod") != "Pod" or not isinstance(pod.get("spec"), dict):
-        return Reason(Code.NO_POD, field="request.object", detail="a creation of pods without a pod")
+    if (
+        not isinstance(pod, dict)
+        or pod.get("kind", "Pod") != "Pod"
+        or not isinstance(pod.get("spec"), dict)
+    ):
+        return Reason(
+            Code.NO_POD, field="request.object", detail="a creation of pods without a pod"
+        )
     if _MIRROR in mapping(mapping(pod.get("metadata")).get("annotations")):
         return Reason(Code.MIRROR_POD, field=f"metadata.annotations[{_MIRROR}]")
     return None
@@ -47,24 +61,34 @@ def namespace_outside(name: str, namespace: Namespace | None, options: Options) 
         return None
     value = namespace.labels.get(INJECT) if namespace is not None else None
     if value in _OFF:
-        return Reason(Code.NAMESPACE_OPTED_OUT, field=INJECT, detail=f"namespace {name} is labelled {value}")
+        return Reason(
+            Code.NAMESPACE_OPTED_OUT, field=INJECT, detail=f"namespace {name} is labelled {value}"
+        )
     if value in _ON:
         return None
     if options.inject == "opt-in":
         known = "is not labelled" if namespace is not None else "has labels that are not known"
         return Reason(Code.NAMESPACE_NOT_OPTED_IN, field=INJECT, detail=f"namespace {name} {known}")
     if any(glob.matches(name) for glob in options.excluded):
-        return Reason(Code.NAMESPACE_EXCLUDED, detail=f"namespace {name} is on the list of excluded ones")
+        return Reason(
+            Code.NAMESPACE_EXCLUDED, detail=f"namespace {name} is on the list of excluded ones"
+        )
     return None
 
 
-def left_alone(pod: Json, name: str, namespace: Namespace | None, options: Options) -> Reason | None:
+def left_alone(
+    pod: Json, name: str, namespace: Namespace | None, options: Options
+) -> Reason | None:
     """Why no policy at all is asked about a pod in namespace `name`, or None. Never where it is enforced."""
     if enforcing(namespace):
         return None
     reason = namespace_outside(name, namespace, options)
     if reason is None and mapping(pod.get("spec")).get("priorityClassName") == _NODE_CRITICAL:
-        reason = Reason(Code.NODE_CRITICAL, field="spec.priorityClassName", detail="a node cannot work without it")
+        reason = Reason(
+            Code.NODE_CRITICAL,
+            field="spec.priorityClassName",
+            detail="a node cannot work without it",
+        )
     return reason or opted_out(pod)
 
 
@@ -74,7 +98,9 @@ def opted_out(pod: Json) -> Reason | None:
     for place in ("labels", "annotations"):
         value = mapping(metadata.get(place)).get(INJECT)
         if value in _OFF:
-            return Reason(Code.OPTED_OUT, field=f"metadata.{place}[{INJECT}]", detail=f"set to {value}")
+            return Reason(
+                Code.OPTED_OUT, field=f"metadata.{place}[{INJECT}]", detail=f"set to {value}"
+            )
     return None
 
 

@@ -11,18 +11,168 @@ from collections.abc import Sequence
 # Variables whose value a common runtime, loader or tool executes or loads code from. Sources: ld.so(8),
 # bash(1) "Shell Variables", and the environment sections of the manuals of Python, Perl, Ruby, Node.js,
 # the JDK, PHP, Lua, Erlang, git and OpenSSL.
-_PREFIXES = ("LD_", "DYLD_", "PYTHON", "BASH_FUNC_", "GIT_CONFIG", "RUBY", "PERL5", "LUA_", "COR_", "CORECLR_")
+_PREFIXES = (
+    "LD_",
+    "DYLD_",
+    "PYTHON",
+    "BASH_FUNC_",
+    "GIT_CONFIG",
+    "RUBY",
+    "PERL5",
+    "LUA_",
+    "COR_",
+    "CORECLR_",
+)
 _SUFFIXES = ("_OPTIONS", "_OPTS", "_FLAGS", "_JVM_ARGS")
 _NAMES = frozenset(
-    "PATH ENV BASH_ENV BASHOPTS SHELLOPTS SHELL IFS PS4 PROMPT_COMMAND PERLLIB NODE_PATH CLASSPATH JAVA_HOME"
-    " GCONV_PATH GLIBC_TUNABLES PHPRC PHP_INI_SCAN_DIR GEM_HOME GEM_PATH GIT_SSH GIT_SSH_COMMAND GIT_EXEC_PATH"
-    " GIT_EXTERNAL_DIFF GIT_PAGER GIT_EDITOR GIT_ASKPASS GIT_PROXY_COMMAND GIT_TEMPLATE_DIR EDITOR PAGER VISUAL"
-    " OPENSSL_CONF OPENSSL_MODULES OPENSSL_ENGINES DOTNET_STARTUP_HOOKS HOSTALIASES LOCPATH".split()
+    [
+        "PATH",
+        "ENV",
+        "BASH_ENV",
+        "BASHOPTS",
+        "SHELLOPTS",
+        "SHELL",
+        "IFS",
+        "PS4",
+        "PROMPT_COMMAND",
+        "PERLLIB",
+        "NODE_PATH",
+        "CLASSPATH",
+        "JAVA_HOME",
+        "GCONV_PATH",
+        "GLIBC_TUNABLES",
+        "PHPRC",
+        "PHP_INI_SCAN_DIR",
+        "GEM_HOME",
+        "GEM_PATH",
+        "GIT_SSH",
+        "GIT_SSH_COMMAND",
+        "GIT_EXEC_PATH",
+        "GIT_EXTERNAL_DIFF",
+        "GIT_PAGER",
+        "GIT_EDITOR",
+        "GIT_ASKPASS",
+        "GIT_PROXY_COMMAND",
+        "GIT_TEMPLATE_DIR",
+        "EDITOR",
+        "PAGER",
+        "VISUAL",
+        "OPENSSL_CONF",
+        "OPENSSL_MODULES",
+        "OPENSSL_ENGINES",
+        "DOTNET_STARTUP_HOOKS",
+        "HOSTALIASES",
+        "LOCPATH",
+    ]
 )
 
-_SHELLS = frozenset("sh bash dash ash zsh ksh mksh fish busybox pwsh powershell cmd rbash".split())
-_INTERPRETERS = frozenset("python perl ruby node nodejs php lua awk gawk mawk sed tclsh deno bun jshell".split())
-_WRAPPERS = frozenset("env exec nice nohup timeout stdbuf setsid su sudo gosu su-exec tini dumb-init chroot xargs".split())
+_SHELLS = frozenset(
+    [
+        "sh",
+        "bash",
+        "dash",
+        "ash",
+        "zsh",
+        "ksh",
+        "mksh",
+        "fish",
+        "rbash",
+        "busybox",
+        "pwsh",
+        "powershell",
+        "cmd",
+    ]
+)
+_INTERPRETERS = frozenset(
+    [
+        "python",
+        "perl",
+        "ruby",
+        "node",
+        "nodejs",
+        "php",
+        "lua",
+        "awk",
+        "gawk",
+        "mawk",
+        "nawk",
+        "sed",
+        "tclsh",
+        "deno",
+        "bun",
+        "jshell",
+        "psql",
+        "mysql",
+    ]
+)
+_WRAPPERS = frozenset(
+    [
+        "env",
+        "exec",
+        "nice",
+        "nohup",
+        "timeout",
+        "stdbuf",
+        "setsid",
+        "su",
+        "sudo",
+        "gosu",
+        "su-exec",
+        "setpriv",
+        "tini",
+        "dumb-init",
+        "catatonit",
+        "chroot",
+        "xargs",
+        "strace",
+        "time",
+        "unshare",
+        "nsenter",
+        "flock",
+    ]
+)
+# Options whose next word is a value of theirs: the program text comes after it.
+_WITH_VALUE = frozenset(
+    [
+        "-o",
+        "+o",
+        "-O",
+        "+O",
+        "--rcfile",
+        "--init-file",
+        "-v",
+        "-F",
+        "-f",
+        "-W",
+        "-X",
+        "-r",
+        "-I",
+        "-M",
+        "-m",
+        "-d",
+        "-S",
+        "--require",
+        "--import",
+        "--assign",
+        "-ExecutionPolicy",
+        "-File",
+        "--file",
+    ]
+)
+_WITH_SCRIPT = frozenset(
+    [
+        "--eval",
+        "--execute",
+        "--command",
+        "--expression",
+        "-command",
+        "-encodedcommand",
+        "--run",
+        "--print",
+        "/c",
+        "/k",
+    ]
+)
 
 
 def loads_code(variable: str) -> bool:
@@ -32,51 +182,62 @@ def loads_code(variable: str) -> bool:
 
 
 def _program(word: str) -> str:
+    """`/usr/bin/python3.12` as `python`."""
     name = word.replace("\\", "/").rsplit("/", 1)[-1].lower().removesuffix(".exe")
     return name.rstrip("0123456789.") or name
 
 
-def interprets(words: Sequence[str]) -> bool:
-    """Whether a command line (`command`, then `args`) runs an interpreter of program text.
-
-    Wrappers such as `env` or `timeout` are looked through: any word in front of the first data that
-    names a shell or another interpreter counts, since what follows it may be code.
-    """
-    for word in words:
-        program = _program(word)
-        if program in _SHELLS or program in _INTERPRETERS:
-            return True
-        if program not in _WRAPPERS and not word.startswith("-") and "=" not in word and word != words[0]:
-            if _program(words[0]) not in _WRAPPERS:
-                return False
-    return False
+def _interpreter(words: Sequence[str]) -> int | None:
+    """Where a command line names a shell or another interpreter; wrappers are looked through."""
+    for index, word in enumerate(words):
+        if _program(word) in _SHELLS or _program(word) in _INTERPRETERS:
+            return index
+        if _program(words[0]) not in _WRAPPERS:
+            return None
+    return None
 
 
 def script_words(words: Sequence[str]) -> frozenset[int]:
-    """Which words of a command line an interpreter reads as program text, as indexes.
+    """Which words of a command line (`command`, then `args`) an interpreter reads as program text.
 
-    For `sh -c SCRIPT NAME ARG…` only SCRIPT is text, what follows are data. For an interpreter
-    without a recognised script flag every word up to the first plain one is (a file that it runs).
+    For `sh -c SCRIPT NAME ARG` that is everything up to SCRIPT; what follows is data. Without a
+    recognised flag it is everything up to the first plain word: the file that is run. An empty set
+    when no interpreter is named. When in doubt a word counts as text.
     """
-    if not interprets(words):
+    start = _interpreter(words)
+    if start is None:
         return frozenset()
-    start = next(
-        i for i, w in enumerate(words) if _program(w) in _SHELLS or _program(w) in _INTERPRETERS
-    )
-    script = set(range(start + 1))
-    for index in range(start + 1, len(words)):
+    shell = _program(words[start]) in _SHELLS
+    index = start + 1
+    while index < len(words):
         word = words[index]
-        script.add(index)
-        if _takes_script(word) and index + 1 < len(words):
-            script.add(index + 1)
-            return frozenset(script)
-        if not word.startswith("-") and _program(word) not in _SHELLS:
-            return frozenset(script)  # the script's own file name, or an awk/sed program
-    return frozenset(script)
+        if _program(word) in _SHELLS:  # `busybox sh -c`
+            shell = True
+        elif _takes_script(word, shell=shell):
+            index += 1
+            if shell or not _more_scripts(words[index + 1 :]):
+                break
+        elif word in _WITH_VALUE:
+            index += 1
+        elif not word.startswith(("-", "+")):
+            break
+        index += 1
+    return frozenset(range(min(index + 1, len(words))))
 
 
-def _takes_script(word: str) -> bool:
-    """`-c`, `-ec`, `-e`, `--eval`, `-Command`, `/c`: the next word is program text."""
-    if word.lower() in {"--eval", "--execute", "-command", "/c", "--run", "--print"}:
-        return True
-    return word.startswith("-") and not word.startswith("--") and word[-1:] in {"c", "e", "r", "p", "n"}
+def _takes_script(word: str, *, shell: bool) -> bool:
+    """`-c`, `-ec`, `-e`, `--eval=…`: the next word, or the rest of this one, is program text."""
+    if word.lower().split("=", 1)[0] in _WITH_SCRIPT:
+        return "=" not in word
+    if not word.startswith("-") or word.startswith("--"):
+        return False
+    letters = word[1:]
+    return (
+        "c" in letters
+        if shell
+        else letters[-1:] in {"c", "e", "E", "n", "p"} and word not in _WITH_VALUE
+    )
+
+
+def _more_scripts(rest: Sequence[str]) -> bool:
+    return bool(rest) and rest[0].startswith("-")
