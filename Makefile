@@ -13,6 +13,8 @@ here := $(CURDIR)
 bin := .venv/bin
 ready := .venv/ready
 keys := .local/certs
+compile := $(bin)/uv pip compile --universal --python-version 3.11 --generate-hashes --upgrade \
+	--no-header --no-annotate --quiet
 policies := $(wildcard examples/*/policy.yaml)
 
 list:
@@ -30,7 +32,7 @@ $(ready): requirements-dev.lock pyproject.toml
 	@touch $@
 
 $(keys)/tls.crt: | $(ready)
-	@$(bin)/initject certs $(keys)
+	@$(bin)/initject certs --dir $(keys) >/dev/null
 
 run: $(ready) $(keys)/tls.crt  ## serve on https://127.0.0.1:8443 with the example policies
 	@printf '%s\n' '' 'Once the server says that it is ready, paste this into a second terminal:' '' \
@@ -72,9 +74,8 @@ image: $(ready)  ## build the image with podman, as localhost/initject
 docs: $(ready)  ## is everything documented, and does what the documents show work
 	@$(bin)/python -m pytest tests/house
 
-lock: $(ready)  ## write both locks again, from packages that are at least a week old
-	@$(bin)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-		--no-header --no-annotate --quiet --upgrade --output-file requirements.lock
-	@$(bin)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-		--no-header --no-annotate --quiet --upgrade --group dev --constraint requirements.lock \
-		--output-file requirements-dev.lock
+lock: $(ready)  ## write the locks again, from packages that are at least a week old
+	@$(compile) --group build --output-file requirements-build.lock
+	@$(compile) pyproject.toml --output-file requirements.lock
+	@$(compile) pyproject.toml --group dev --constraint requirements.lock \
+		--constraint requirements-build.lock --output-file requirements-dev.lock
