@@ -9,12 +9,14 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
-from click.shell_completion import CompletionItem
 
 from webhook.errors import InitjectError, UsageError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 # Each verb is the click command `command` of `webhook.cli.<verb>`; its own help starts with this.
 VERBS: Mapping[str, str] = {
@@ -24,10 +26,12 @@ VERBS: Mapping[str, str] = {
     "test": "Run test cases: folders of policy, pod and expected result.",
     "serve": "Answer the API server over HTTPS.",
     "schema": "Print the CRDs, or a JSON Schema for editors.",
-    "certs": "Make a local CA and a server certificate.",
+    "certs": "Write a throw-away CA and a certificate for local work, and say how to use them.",
     "version": "Print the version.",
 }
 
+NAME = "initject"  # also when it is started as `python -m webhook`
+COMPLETE = "_INITJECT_COMPLETE"  # what the shell's completion asks, as click names it
 INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 PIPE_CLOSED = 141  # 128 + SIGPIPE: what `initject … | head` gives like any other program
 
@@ -59,6 +63,8 @@ class Verbs(click.Group):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """What can follow `initject`, without importing any verb."""
+        from click.shell_completion import CompletionItem
+
         verbs = [
             CompletionItem(name, help=text)
             for name, text in VERBS.items()
@@ -89,7 +95,7 @@ def main() -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Runs `initject` with `arguments`, prints, and returns the exit status."""
     try:
-        status = command.main(list(arguments), prog_name="initject", standalone_mode=False)
+        status = _invoke(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         # Python would complain about it again when it flushes at exit.
@@ -97,25 +103,37 @@ def run(arguments: Sequence[str]) -> int:
         return PIPE_CLOSED
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except click.ClickException as error:
-        return _complain(_sentence(error), error.exit_code)
-    except UsageError as error:
-        return _complain(f"initject: {error}", click.UsageError.exit_code)
-    except InitjectError as error:
-        return _complain(f"initject: {error}", 1)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except (click.ClickException, InitjectError) as error:
+        click.echo(_sentence(error), err=True)
+        return _status(error)
     return status if isinstance(status, int) else 0
 
 
-def _complain(line: str, status: int) -> int:
-    click.echo(line, err=True)
-    return status
+def _invoke(arguments: Sequence[str]) -> object:
+    """Click's own `main` without its handling of errors, which ends a closed pipe with status 1."""
+    asked = os.environ.get(COMPLETE)
+    if asked:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(command, {}, NAME, COMPLETE, asked)
+    with command.make_context(NAME, list(arguments)) as context:
+        return command.invoke(context)
 
 
-def _sentence(error: click.ClickException) -> str:
-    """One plain line instead of click's usage block."""
-    context = error.ctx if isinstance(error, click.UsageError) else None
-    path = context.command_path if context else "initject"
+def _status(error: Exception) -> int:
+    if isinstance(error, UsageError):
+        return click.UsageError.exit_code
+    return error.exit_code if isinstance(error, click.ClickException) else 1
+
+
+def _sentence(error: Exception) -> str:
+    """One plain line, also instead of click's usage block."""
+    if not isinstance(error, click.ClickException):
+        return f"{NAME}: {error}"
     message = error.format_message().strip().removesuffix(".")
-    if isinstance(error, click.UsageError):
-        return f"{path}: {message}; see {path} --help"
-    return f"{path}: {message}"
+    if not isinstance(error, click.UsageError):
+        return f"{NAME}: {message}"
+    path = error.ctx.command_path if error.ctx else NAME
+    return f"{path}: {message}; see {path} --help"

@@ -1,0 +1,87 @@
+"""How a run of `initject` starts and ends."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import webhook
+from webhook.cli import main
+
+
+def initject(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "webhook", *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.mark.parametrize("arguments", [[], ["-h"], ["--help"]])
+def test_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Without arguments, as with --help, the verbs are listed and the status is 0."""
+    assert main.run(arguments) == 0
+    printed = capsys.readouterr().out
+    assert [verb for verb in main.VERBS if f"  {verb} " not in printed] == []
+
+
+@pytest.mark.parametrize("verb", main.VERBS)
+def test_the_list_says_what_the_verb_says(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each verb exists, and its own help begins with the sentence of the list."""
+    assert main.run([verb, "--help"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert main.VERBS[verb] in printed
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """`version` prints name and version."""
+    assert main.run(["version"]) == 0
+    assert capsys.readouterr().out == f"initject {webhook.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["chekc"], "initject: No such command 'chekc'; see initject --help"),
+        (["version", "-x"], "initject version: No such option '-x'; see initject version --help"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Wrong usage is one line on standard error and status 2."""
+    assert main.run(arguments) == 2
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", line + "\n")
+
+
+def test_a_closed_pipe_is_quiet() -> None:
+    """`initject … | head -1` says nothing about the pipe."""
+    script = f"{sys.executable} -m webhook --help | true; echo ${{PIPESTATUS[0]}}"
+    shell = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+
+    assert shell.stderr == ""
+    assert shell.stdout in ("0\n", f"{main.PIPE_CLOSED}\n")
+
+
+def test_shell_completion() -> None:
+    """The completion that --help names completes verbs."""
+    line = {"COMP_WORDS": "initject pre", "COMP_CWORD": "1"}
+    completed = initject(_INITJECT_COMPLETE="bash_complete", **line)
+
+    assert completed.stdout == "plain,preview\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["version"]])
+def test_a_light_start(arguments: list[str]) -> None:
+    """What starts at once loads nothing that only a verb needs."""
+    script = (
+        "import sys; from webhook.cli import main; "
+        f"main.run({arguments!r}); print(*sys.modules, file=sys.stderr)"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+    heavy = {"pydantic", "yaml", "cel_expr_python", "uvicorn", "rich", "asyncio", "jsonpatch"}
+    assert heavy & set(ran.stderr.split()) == set()
