@@ -1,0 +1,114 @@
+"""From the text of an expression to something that can be asked, and asking it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from webhook.errors import EvaluationError, ExpressionError
+from webhook.expression import bounds, message, names, runtime, trace, tree
+from webhook.expression.activation import Scope
+from webhook.expression.bounds import Costs
+from webhook.expression.reads import Reads
+
+
+class Kind(Enum):
+    """What an expression stands for: a condition, or the text of a template's hole."""
+
+    BOOL = "bool"
+    TEXT = "text"
+
+
+# The runtime's names of the types that each kind takes; DYN is only known when it runs.
+_TAKES = {
+    Kind.BOOL: frozenset({"BOOL", "DYN"}),
+    Kind.TEXT: frozenset({"STRING", "INT", "UINT", "DOUBLE", "BOOL", "DYN"}),
+}
+Suspicion = tuple[int, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A compiled expression. `cost` is its worst case in the unit of `bounds`.
+
+    `suspicions` are (offset, what, advice) of things that are allowed but probably wrong.
+    """
+
+    text: str
+    reads: Reads
+    cost: int
+    suspicions: tuple[Suspicion, ...]
+    _program: Any
+    _costs: Costs
+    _keys: frozenset[str]  # keys written out in the text, which an error may therefore name
+
+    def boolean(self, scope: Scope, parameters: Mapping[str, object] | None) -> bool:
+        """What the condition says. Raises EvaluationError, whose text holds no value of the pod."""
+        result = self.value(scope, parameters)
+        if result is True or result is False:
+            return result
+        msg = f"gave {message.kind(result)} where true or false is needed"
+        raise EvaluationError(msg)
+
+    def value(self, scope: Scope, parameters: Mapping[str, object] | None) -> object:
+        """The plain value. Raises EvaluationError as `boolean` does."""
+        activation = scope.activation(self.reads, self._costs, parameters)
+        try:
+            answer = self._program.eval(activation)
+        except RuntimeError as problem:
+            raise EvaluationError(message.runtime(str(problem), self._keys)) from None
+        result = answer.value()
+        if type(result) is str and runtime.is_error(answer):
+            raise EvaluationError(message.runtime(result, self._keys))
+        return result
+
+
+def compile(text: str, kind: Kind, *, parameters: Mapping[str, str]) -> Expression:
+    """`text` compiled, checked and bounded.
+
+    `parameters` gives the type (`string`, `integer`, …) of every parameter that exists.
+    Raises ExpressionError for what must not be loaded: syntax, types, unknown names, and a worst
+    case beyond the bounds.
+    """
+    if len(text) > bounds.MAX_LENGTH:
+        msg = f"longer than {bounds.MAX_LENGTH} characters"
+        raise ExpressionError(
+            msg,
+            offset=bounds.MAX_LENGTH,
+            advice="split the condition",
+        )
+    program = _program(text)
+    _check_type(program.return_type().name(), kind)
+    root = tree.read(program.serialize())
+    names.check_parameters(root, parameters)
+    costs = bounds.check(root)
+    return Expression(text, trace.reads(root), costs.usual, (), program, costs, names.keys(root))
+
+
+def _program(text: str) -> Any:
+    if not text.strip():
+        msg = "the expression is empty"
+        raise ExpressionError(msg)
+    try:
+        return runtime.environment().compile(text)
+    except (RuntimeError, UnicodeError) as problem:
+        raise message.refused(str(problem), text) from None
+
+
+def _check_type(name: str, kind: Kind) -> None:
+    if name in _TAKES[kind]:
+        return
+    wanted = "true or false" if kind is Kind.BOOL else "text, a number, true or false"
+    if name.startswith("optional_type"):
+        msg = f"the result is optional where {wanted} is needed"
+        raise ExpressionError(
+            msg,
+            advice="say what holds when it is missing: append .orValue(…)",
+        )
+    msg = f"the result is {message.type_name(name)} where {wanted} is needed"
+    raise ExpressionError(
+        msg,
+        advice="compare it with something" if kind is Kind.BOOL else "choose one element of it",
+    )
