@@ -128,6 +128,8 @@ def structural(node: Mapping[str, Any], place: Place = ()) -> Node:
     if core == "LabelSelector":
         node = {**schema.SELECTOR, "description": node["description"]}
     told = {key: node[key] for key in _KEPT if key in node}
+    if told.get("format") == "int64":  # says its range itself, and as a bound it is refused
+        told = {key: told[key] for key in told if key not in ("minimum", "maximum")}
     if core == "LabelSelector":
         told["x-kubernetes-map-type"] = "atomic"
     elif core or "x-scalar" in node:

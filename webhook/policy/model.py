@@ -58,6 +58,9 @@ Identifier = Annotated[str, Field(pattern=IDENTIFIER, min_length=1, max_length=n
 Key = Annotated[str, Field(min_length=1, max_length=name.MAX_SUBDOMAIN + 1 + name.MAX_NAME)]
 GlobText = Annotated[str, Field(min_length=1, max_length=512)]
 Globs = Annotated[list[GlobText], Field(min_length=1, max_length=64)]
+Integer = Annotated[
+    int, Field(ge=-(2**63), le=2**63 - 1, json_schema_extra={"format": "int64"})
+]  # CEL's
 Scalar = Annotated[
     str | int | bool,
     PlainValidator(_scalar, json_schema_input_type=Any),
@@ -129,6 +132,9 @@ class Clauses(Model):
     )
 
 
+SomeClauses = Annotated[Clauses, Field(json_schema_extra={"minProperties": 1})]
+
+
 class Condition(Model):
     """A CEL expression that must be true for the policy to apply."""
 
@@ -182,10 +188,10 @@ class Parameter(Model):
         description="The value when no source is set. Without one, such a pod is treated as "
         "onError says.",
     )
-    minimum: Annotated[int, Field(ge=-(2**63), le=2**63 - 1)] | None = Field(
+    minimum: Integer | None = Field(
         default=None, description="The smallest integer that is allowed."
     )
-    maximum: Annotated[int, Field(ge=-(2**63), le=2**63 - 1)] | None = Field(
+    maximum: Integer | None = Field(
         default=None, description="The largest integer that is allowed."
     )
     from_: Annotated[list[Source], Field(min_length=1, max_length=8)] | None = Field(
@@ -314,7 +320,7 @@ class Spec(Model):
         description="Which pods the policy is for. Every clause that is present must hold; "
         "without any, it is for all pods.",
     )
-    exclude: Annotated[list[Clauses], Field(max_length=32)] = Field(
+    exclude: Annotated[list[SomeClauses], Field(max_length=32)] = Field(
         default_factory=list,
         description="Which pods it is not for. Any entry that holds entirely excludes the pod.",
     )

@@ -139,7 +139,7 @@ def _plain(node: Mapping[str, Any], defs: Mapping[str, Any], drop: tuple[str, ..
         told = {**defs[node["$ref"].rpartition("/")[2]], **told}
     for choice in node.get("anyOf", ()):
         if choice != {"type": "null"}:
-            told = {**choice, **told}
+            told = {**_plain(choice, defs, drop), **told}
     told.pop("title", None)
     if "properties" in told:
         fields = told["properties"].items()
