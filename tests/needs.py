@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,10 +44,10 @@ def leave_out(what: str, how: str) -> str:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_unconfigure() -> None:
+def pytest_unconfigure(config: pytest.Config) -> None:
     """After pytest's own closing line: what this machine could not run."""
     if left_out:
         missing = "; ".join(f"{what} ({how})" for what, how in sorted(left_out.items()))
-        print(f"\nLeft out, because this machine lacks: {missing}")  # noqa: T201
-    else:
-        print("\nNothing was left out.")  # noqa: T201
+        sys.stdout.write(f"\nLeft out, because this machine lacks: {missing}\n")
+    elif not config.invocation_params.args:
+        sys.stdout.write("\nNothing was left out.\n")
