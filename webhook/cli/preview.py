@@ -12,24 +12,11 @@ import click
 from webhook import testing
 from webhook.cli import manifests, options
 from webhook.cli.manifests import Scene, Subject
-from webhook.cli.render import diff, problems
+from webhook.cli.render import diff, problems, verdict
 from webhook.document import write
 from webhook.inject import decide
-from webhook.inject.decision import Code, Decision
+from webhook.inject.decision import Decision
 from webhook.manifest import stream, workload
-
-# What a user should see of reasons: a policy was for this pod, and was left out all the same.
-LEFT_OUT = frozenset(
-    {
-        Code.NAMESPACE_UNKNOWN,
-        Code.CONDITION_FAILED,
-        Code.PARAMETER_FAILED,
-        Code.TEMPLATE_FAILED,
-        Code.BORROW_FAILED,
-        Code.CONFLICT,
-        Code.OS_UNSUPPORTED,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +109,17 @@ def _yaml(scene: Scene, results: Sequence[Result]) -> None:
     click.echo(write.write(stream.rebuild(scene.documents, changed)), nl=False)
     for result in results:
         if not result.decision.allowed:
-            click.echo(_verdict(result), err=True)
-        _notes(result, err=True)
+            click.echo(verdict.line(result.subject.title, result.decision), err=True)
+        for note in verdict.notes(result.decision):
+            click.echo(note, err=True)
 
 
 def _diff(scene: Scene, results: Sequence[Result]) -> None:
     for result in results:
-        click.echo(_verdict(result))
-        _notes(result, err=False)
         title = result.subject.title
+        click.echo(
+            "\n".join([verdict.line(title, result.decision), *verdict.notes(result.decision)])
+        )
         shown = diff.unified(
             write.write([result.subject.item.value]),
             write.write([result.after]),
@@ -141,38 +130,6 @@ def _diff(scene: Scene, results: Sequence[Result]) -> None:
 
 
 _PRINT = {"diff": _diff, "yaml": _yaml, "json": _json}
-
-
-def _verdict(result: Result) -> str:
-    title = click.style(result.subject.title, bold=True)
-    decision = result.decision
-    by = ", ".join(decision.applied)
-    if not decision.allowed:
-        return f"{title}: {click.style('denied', fg='red')}: {decision.message}"
-    if decision.applied and decision.patch:
-        return f"{title}: {click.style('injected', fg='green')} by {by}"
-    if decision.applied:
-        return f"{title}: unchanged, already injected by {by}"
-    return f"{title}: unchanged: {_why(decision)}"
-
-
-def _why(decision: Decision) -> str:
-    whole = [reason for reason in decision.reasons if not reason.policy]
-    if whole:
-        return whole[0].detail or whole[0].code.replace("_", " ")
-    if any(reason.code in LEFT_OUT for reason in decision.reasons):
-        return "the policies for it were left out"
-    return "no policy applies"
-
-
-def _notes(result: Result, *, err: bool) -> None:
-    for reason in result.decision.reasons:
-        if reason.code in LEFT_OUT:
-            mark = click.style("left out", fg="yellow")
-            detail = f": {reason.detail}" if reason.detail else ""
-            click.echo(f"  {mark}: {reason.policy}: {reason.code}{detail}", err=err)
-    for warning in result.decision.warnings:
-        click.echo(f"  {click.style('warning', fg='yellow')}: {warning}", err=err)
 
 
 def _summary(scene: Scene, results: Sequence[Result]) -> str:
