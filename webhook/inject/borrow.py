@@ -11,8 +11,9 @@ from webhook.policy.glob import Glob
 
 Json = Mapping[str, Any]
 
-TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path, mounted by the ServiceAccount plugin
-TOKEN_VOLUME = "kube-api-access-"  # noqa: S105 - the same plugin's volume name prefix
+# Where the API server's ServiceAccount plugin mounts the token, and how it names the volume.
+TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
+TOKEN_VOLUME = "kube-api-access-"  # noqa: S105 - a name
 
 
 def lender(borrow: Borrow, containers: Iterable[Json]) -> Json | None:

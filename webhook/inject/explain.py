@@ -1,4 +1,4 @@
-"""Why a pod is injected or not: every policy asked, clause by clause, by the functions that decide."""
+"""Why a pod is injected or not: every policy, clause by clause, by the functions that decide."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _conditions(policy: Policy, subject: match.Subject, scope: Scope) -> Iterato
             yield Clause(name, None, "needs a parameter that has no value")
             continue
         try:
-            held = judge.holds(condition.name, condition.expression, scope, values)
+            held = judge.holds(condition, subject, scope, values)
             yield Clause(name, held, condition.expression.text)
         except LeftOutError as error:
             yield Clause(name, None, error.detail)

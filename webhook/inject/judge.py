@@ -11,11 +11,12 @@ from operator import or_
 from typing import Any
 
 from webhook.errors import EvaluationError
-from webhook.expression.activation import Reads, Scope
+from webhook.expression.activation import Scope
+from webhook.expression.reads import Reads
 from webhook.inject import match
 from webhook.inject.decision import Code, LeftOutError, Reason
 from webhook.inject.match import NamespaceUnknownError, Subject
-from webhook.policy.compiled import Parameter, Policy
+from webhook.policy.compiled import Condition, Parameter, Policy
 from webhook.policy.namespace import Namespace
 from webhook.review.request import Request
 
@@ -36,7 +37,7 @@ def unmatched(policy: Policy, subject: Subject) -> Reason | None:
             if match.failed(entry, subject) is None:
                 return Reason(Code.EXCLUDED, policy.key, f"exclude[{index}]")
     except NamespaceUnknownError:
-        raise _namespace_unknown("match.namespaceSelector", subject) from None
+        raise _namespace_unknown(subject) from None
     return None
 
 
@@ -91,11 +92,11 @@ def _source(source: str, subject: Subject, name: str) -> Json:
     try:
         namespace = subject.namespace
     except NamespaceUnknownError:
-        raise _namespace_unknown(f"parameters[{name}]", subject) from None
+        raise _namespace_unknown(subject, f"parameters[{name}]") from None
     return namespace.annotations if source == "namespaceAnnotation" else namespace.labels
 
 
-def _namespace_unknown(field: str, subject: Subject) -> LeftOutError:
+def _namespace_unknown(subject: Subject, field: str = "match.namespaceSelector") -> LeftOutError:
     detail = f"the labels of namespace {subject.namespace_name} are not known"
     return LeftOutError(Code.NAMESPACE_UNKNOWN, field, detail)
 
@@ -103,32 +104,27 @@ def _namespace_unknown(field: str, subject: Subject) -> LeftOutError:
 def conditions(policy: Policy, subject: Subject, scope: Scope) -> tuple[Reason | None, Parameters]:
     """The condition that is false (or None), and the parameters.
 
-    Parameters are read when the first condition needs them, at the latest after the last: a pod that
-    an earlier condition leaves aside is not refused for a bad annotation. Raises `LeftOutError`.
+    Parameters are read when the first condition needs them, at the latest after the last: a pod
+    that an earlier condition leaves aside is not refused for a bad annotation. Raises
+    `LeftOutError`.
     """
     values: Parameters | None = None
     for condition in policy.conditions:
         if values is None and condition.expression.reads.under("parameters"):
             values = parameters(policy, subject)
-        if not holds(condition.name, condition.expression, scope, values):
+        if not holds(condition, subject, scope, values):
             return Reason(
                 Code.CONDITION_FALSE, policy.key, f"conditions[{condition.name}]"
             ), values or {}
     return None, parameters(policy, subject) if values is None else values
 
 
-def holds(name: str, expression: Any, scope: Scope, values: Parameters | None) -> bool:
+def holds(condition: Condition, subject: Subject, scope: Scope, values: Parameters | None) -> bool:
     """Whether one condition is true; raises `LeftOutError` when it fails."""
     try:
-        return bool(expression.boolean(scope, values))
+        return condition.expression.boolean(scope, values)
     except EvaluationError as error:
-        code = (
-            Code.NAMESPACE_UNKNOWN
-            if scope.namespace is None and _about_namespace(expression)
-            else Code.CONDITION_FAILED
-        )
-        raise LeftOutError(code, f"conditions[{name}]", str(error)) from None
-
-
-def _about_namespace(expression: Any) -> bool:
-    return bool(expression.reads.under("namespaceObject"))
+        about_namespace = condition.expression.reads.under("namespaceObject")
+        unknown = about_namespace and not subject.namespace_known
+        code = Code.NAMESPACE_UNKNOWN if unknown else Code.CONDITION_FAILED
+        raise LeftOutError(code, f"conditions[{condition.name}]", str(error)) from None

@@ -1,7 +1,7 @@
 """Which policies concern a pod, and by which clause one does not.
 
-A `Subject` is a pod as a policy sees it. The functions that decide and the functions that explain are
-the same: `failed` stops at the first clause that does not hold, `clauses` tells each.
+A `Subject` is a pod as a policy sees it. What decides and what explains is the same: `failed` stops
+at the first clause that does not hold, `clauses` tells each.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class Subject:
 
 
 def as_written(pod: Json, marker: ours.Marker) -> Json:
-    """The pod without the init containers and volumes that the marker names, nor our annotations."""
+    """The pod without the init containers and volumes of the marker, and our annotations."""
     metadata = mapping(pod.get("metadata"))
     annotations = mapping(metadata.get("annotations"))
     if not any(name in annotations for name in ours.ANNOTATIONS):
@@ -185,8 +185,8 @@ _HOLDS: tuple[tuple[str, str, Callable[[Any, Subject], bool]], ...] = (
     ("pod_selector", "podSelector", lambda selector, s: selector.matches(s.labels)),
     ("annotations", "annotations", _annotated),
     ("images", "images", lambda globs, s: any(_any(globs, image) for image in _images(s))),
-    # Last, since it alone can be unknown: a pod that another clause leaves aside needs no namespace.
-    ("namespace_selector", "namespaceSelector", lambda selector, s: selector.matches(s.namespace.labels)),
+    # Last, since it alone can be unknown: a pod that another leaves aside needs no namespace.
+    ("namespace_selector", "namespaceSelector", lambda sel, s: sel.matches(s.namespace.labels)),
 )  # fmt: skip
 
 

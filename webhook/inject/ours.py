@@ -1,7 +1,7 @@
-"""What is ours in a pod: the marker, and how a container that is already there compares with the plan.
+"""What is ours in a pod: the marker, and how what is already there compares with the plan.
 
-The marker (annotation `initject.dev/injected`) holds a short digest of each planned field. Anybody who
-writes a pod can forge it, so it is a hint for merging and never a proof.
+The marker (annotation `initject.dev/injected`) holds a short digest of each planned field. Anybody
+who writes a pod can forge it, so it is a hint for merging and never a proof.
 """
 
 from __future__ import annotations

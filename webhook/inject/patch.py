@@ -7,10 +7,11 @@ under `failurePolicy: Ignore`, since the API server does not count it as a faile
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from webhook.errors import PatchError
+from webhook.inject import apply
 from webhook.inject.decision import Operation
 from webhook.inject.match import mapping, objects
 from webhook.inject.place import Arrangement
@@ -44,12 +45,10 @@ def build(
     )
     if not operations:
         return (), pod
-    if apply(pod, operations) != target:
-        raise PatchError("the patch does not make the planned pod")
+    if apply.apply(pod, operations) != target:
+        what = "the patch does not make the planned pod"
+        raise PatchError(what)
     return operations, target
-
-
-# -- the operations ---------------------------------------------------------------------------------
 
 
 def _init_containers(
@@ -67,6 +66,13 @@ def _init_containers(
         item = items.get(name)
         if item is not None and item.final is not item.present:
             yield from differences(f"{path}/{index}", current[index], item.final)
+    yield from _reordered(path, names, items, arrangement)
+
+
+def _reordered(
+    path: str, names: list[str], items: Mapping[str, Item], arrangement: Arrangement
+) -> Iterator[Operation]:
+    """Take out what moves, from the back, then put in what is missing, from the front."""
     for index in range(len(names) - 1, -1, -1):
         if names[index] in arrangement.moved:
             yield {"op": "remove", "path": f"{path}/{index}"}
@@ -121,24 +127,25 @@ def _append(path: str, values: Sequence[Json], *, exists: bool) -> Iterator[Oper
 
 
 def _annotations(pod: Json, annotations: Mapping[str, str | None]) -> Iterator[Operation]:
-    metadata = pod.get("metadata")
-    current = metadata.get("annotations") if isinstance(metadata, dict) else None
+    current = mapping(mapping(pod.get("metadata")).get("annotations"))
     wanted = {name: value for name, value in annotations.items() if value is not None}
-    if not isinstance(current, dict) or not current:
-        if not isinstance(metadata, dict):
-            yield from ([_add("/metadata", {"annotations": wanted})] if wanted else [])
+    if not current:
+        if wanted and not isinstance(pod.get("metadata"), dict):
+            yield _add("/metadata", {"annotations": wanted})
         elif wanted:
             yield _add("/metadata/annotations", wanted)
         return
     for name, value in annotations.items():
-        path = f"/metadata/annotations/{escape(name)}"
-        if value is None:
-            if name in current:
-                yield {"op": "remove", "path": path}
-        elif name not in current:
-            yield _add(path, value)
-        elif current[name] != value:
-            yield {"op": "replace", "path": path, "value": value}
+        yield from _annotation(f"/metadata/annotations/{escape(name)}", current.get(name), value)
+
+
+def _annotation(path: str, now: object, wanted: str | None) -> Iterator[Operation]:
+    if wanted is None and now is not None:
+        yield {"op": "remove", "path": path}
+    elif now is None and wanted is not None:
+        yield _add(path, wanted)
+    elif now != wanted:
+        yield {"op": "replace", "path": path, "value": wanted}
 
 
 def _add(path: str, value: Any) -> Operation:
@@ -158,9 +165,6 @@ def differences(path: str, before: Json, after: Json) -> Iterator[Operation]:
             yield from differences(here, before[name], value)
         elif before[name] != value:
             yield {"op": "replace", "path": here, "value": value}
-
-
-# -- the pod after ----------------------------------------------------------------------------------
 
 
 def _target(
@@ -206,55 +210,3 @@ def _annotated(metadata: Json, annotations: Mapping[str, str | None]) -> Json:
     if not current and not metadata.get("annotations"):
         return metadata
     return {**metadata, "annotations": current}
-
-
-# -- applying ---------------------------------------------------------------------------------------
-
-
-def apply(document: Json, operations: Iterable[Operation]) -> Json:
-    """The document after the operations (`add`, `remove`, `replace`); it is itself left as it is.
-
-    Only what is on an operation's path is copied. Raises `PatchError` when one does not apply.
-    """
-    result: Any = document
-    copied: set[int] = set()
-    for operation in operations:
-        parts = [p.replace("~1", "/").replace("~0", "~") for p in operation["path"].split("/")[1:]]
-        result = _applied(result, parts, operation, copied)
-    return result  # type: ignore[no-any-return]
-
-
-def _applied(value: Any, parts: list[str], operation: Operation, copied: set[int]) -> Any:
-    if id(value) not in copied:
-        value = _copy(value)
-        copied.add(id(value))
-    head, *rest = parts
-    key = _key(value, head, adding=not rest and operation["op"] == "add")
-    if rest:
-        value[key] = _applied(value[key], rest, operation, copied)
-    elif operation["op"] == "remove":
-        del value[key]
-    elif operation["op"] == "add" and isinstance(value, list):
-        value.insert(key, operation["value"])
-    else:
-        value[key] = operation["value"]
-    return value
-
-
-def _copy(value: Any) -> Any:
-    if isinstance(value, dict):
-        return dict(value)
-    if isinstance(value, list):
-        return list(value)
-    raise PatchError("a path of the patch leads into a scalar")
-
-
-def _key(value: Any, part: str, *, adding: bool) -> Any:
-    if isinstance(value, dict):
-        if not adding and part not in value:
-            raise PatchError(f"the patch needs {part}, which is not there")
-        return part
-    index = len(value) if part == "-" and adding else int(part)
-    if index > len(value) - (0 if adding else 1):
-        raise PatchError(f"the patch needs index {part} of {len(value)}")
-    return index

@@ -1,8 +1,8 @@
 """Where blocks of containers go among the init containers that are already there.
 
-A block is the containers of one policy. All `First` blocks form one run at the front, all `Last` blocks
-one at the end; `before` and `after` move a block only as far as they demand. A position is a *gap*:
-the number of containers that are not ours in front of it.
+A block is the containers of one policy. All `First` blocks form one run at the front, all `Last`
+blocks one at the end; `before` and `after` move a block only as far as they demand. A position is a
+*gap*: the number of containers that are not ours in front of it.
 """
 
 from __future__ import annotations

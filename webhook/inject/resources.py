@@ -1,8 +1,8 @@
 """How large a step is: what one application container declares, so that injection costs nothing.
 
 Source: the effective request of a pod is max(sum of containers and sidecars, each init container
-with the sidecars before it) per resource (kubernetes.io, "Resource sharing within containers"), so a
-regular init container no larger than one application container never raises it.
+with the sidecars before it) per resource (kubernetes.io, "Resource sharing within containers"), so
+a regular init container no larger than one application container never raises it.
 """
 
 from __future__ import annotations

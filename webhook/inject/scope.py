@@ -79,7 +79,7 @@ def namespace_outside(name: str, namespace: Namespace | None, options: Options) 
 def left_alone(
     pod: Json, name: str, namespace: Namespace | None, options: Options
 ) -> Reason | None:
-    """Why no policy at all is asked about a pod in namespace `name`, or None. Never where it is enforced."""
+    """Why no policy at all is asked about a pod, or None; never in an enforcing namespace."""
     if enforcing(namespace):
         return None
     reason = namespace_outside(name, namespace, options)
@@ -111,10 +111,12 @@ def odd_values(pod: Json, namespace: Namespace | None) -> Iterator[str]:
     for place in ("labels", "annotations"):
         value = mapping(metadata.get(place)).get(INJECT)
         if value is not None and value not in known:
-            yield f"{place[:-1]} {INJECT} of the pod means nothing as it stands: use disabled or enabled"
+            yield f"{place[:-1]} {INJECT} of the pod has no meaning: use disabled or enabled"
     if namespace is None:
         return
     if namespace.labels.get(INJECT, "enabled") not in known:
-        yield f"label {INJECT} of namespace {namespace.name} means nothing as it stands: use enabled or disabled"
+        name = namespace.name
+        yield f"label {INJECT} of namespace {name} has no meaning: use enabled or disabled"
     if namespace.labels.get(ENFORCE, "true") not in ("true", "false"):
-        yield f"label {ENFORCE} of namespace {namespace.name} means nothing as it stands: only true enforces"
+        name = namespace.name
+        yield f"label {ENFORCE} of namespace {name} has no meaning: only true enforces"

@@ -12,8 +12,18 @@ from webhook.policy.glob import Glob
 from webhook.policy.parse import Written
 
 # Fields that the API server forbids in a pod of Windows (core validation `validateWindows`).
-_LINUX_ONLY = ("allowPrivilegeEscalation", "appArmorProfile", "capabilities", "privileged", "procMount",
-               "readOnlyRootFilesystem", "runAsGroup", "runAsUser", "seLinuxOptions", "seccompProfile")  # fmt: skip
+_LINUX_ONLY = (
+    "allowPrivilegeEscalation",
+    "appArmorProfile",
+    "capabilities",
+    "privileged",
+    "procMount",
+    "readOnlyRootFilesystem",
+    "runAsGroup",
+    "runAsUser",
+    "seLinuxOptions",
+    "seccompProfile",
+)
 
 # What a policy that forbids opting out sees unhidden: containers of ours from the second call on.
 _UNHIDDEN = (("object", "spec", "initContainers"), ("object", "spec", "volumes"),
@@ -33,7 +43,7 @@ def check(written: Sequence[Written], policies: Sequence[Policy]) -> list[Proble
     return problems
 
 
-# -- one policy -------------------------------------------------------------------------------------
+# -- one policy
 
 
 def _forbid(policy: Policy) -> Iterator[Finding]:
@@ -44,21 +54,19 @@ def _forbid(policy: Policy) -> Iterator[Finding]:
         ("onError", policy.reject_error),
     ):
         if not rejects:
-            what = "is Skip, so a pod could make the policy leave it out, which optOut: Forbid rules out"
+            what = "is Skip, so a pod could still get around this policy, beside optOut: Forbid"
             yield Finding((field,), what, f"write {field}: Reject")
     if policy.audit:
-        yield Finding(
-            ("mode",),
-            "is Audit, which never binds, beside optOut: Forbid",
-            "remove one of them",
-            "warning",
-        )
+        what = "is Audit, which never binds, beside optOut: Forbid"
+        yield Finding(("mode",), what, "remove one of them", "warning")
     for path, what in _authored(policy):
         advice = "match by namespace, service account or workload instead"
-        yield Finding(
-            path, f"{what} is written by the pod's author, who can avoid it", advice, "warning"
-        )
-    for index, condition in enumerate(policy.conditions):
+        what = f"{what} is written by the pod's author, who can avoid it"
+        yield Finding(path, what, advice, "warning")
+
+
+def _unhidden(policy: Policy) -> Iterator[Finding]:
+    for index, condition in enumerate(policy.conditions if policy.forbid_opt_out else ()):
         for path in _UNHIDDEN:
             if condition.expression.reads.reads(*path):
                 what = f"reads {'.'.join(path)}, where optOut: Forbid also sees what we injected"
@@ -69,8 +77,11 @@ def _forbid(policy: Policy) -> Iterator[Finding]:
 
 def _authored(policy: Policy) -> Iterator[tuple[Path, str]]:
     """Where a policy matches by what the author of a pod may write at will."""
-    for name, value in (("podSelector", policy.match.pod_selector), ("annotations", policy.match.annotations),
-                        ("images", policy.match.images)):  # fmt: skip
+    for name, value in (
+        ("podSelector", policy.match.pod_selector),
+        ("annotations", policy.match.annotations),
+        ("images", policy.match.images),
+    ):
         if value is not None:
             yield ("match", name), name
     for index, entry in enumerate(policy.exclude):
@@ -151,6 +162,7 @@ def _unused(policy: Policy) -> Iterator[Finding]:
 _RULES: tuple[Callable[[Policy], Iterator[Finding]], ...] = (
     trace.findings,
     _forbid,
+    _unhidden,
     _windows,
     _placement,
     _reads_user,
@@ -158,7 +170,7 @@ _RULES: tuple[Callable[[Policy], Iterator[Finding]], ...] = (
 )
 
 
-# -- two policies -----------------------------------------------------------------------------------
+# -- two policies
 
 
 def _neighbours(compiled: list[Compiled]) -> Iterator[tuple[Compiled, Compiled]]:
@@ -200,9 +212,9 @@ def can_meet(a: Policy, b: Policy) -> bool:
     if a.namespace and b.namespace and a.namespace != b.namespace:
         return False
     for one, other in ((a, b), (b, a)):
-        if one.namespace and other.match.namespaces is not None:
-            if not any(g.matches(one.namespace) for g in other.match.namespaces):
-                return False
+        named = other.match.namespaces
+        if one.namespace and named is not None and not any(g.matches(one.namespace) for g in named):
+            return False
     return _clauses_meet(a.match, b.match)
 
 
@@ -248,7 +260,7 @@ def _same_names(earlier: Policy, later: Policy) -> Iterator[Finding]:
         taken = {item.name for item in getattr(earlier, field)}
         for index, item in enumerate(getattr(later, field)):
             if item.name in taken:
-                what = f"policy {earlier.key} has a {kind} {item.name} too and can match the same pod: this one is a conflict there"
+                what = f"policy {earlier.key} has a {kind} {item.name} too: a conflict in some pods"
                 yield Finding((field, index, "name"), what, advice, "warning")
 
 
@@ -259,7 +271,9 @@ def _contradiction(earlier: Policy, later: Policy) -> Iterator[Finding]:
     for index, before in enumerate(later.before):
         for after in earlier.after:
             if glob.overlap(before, after):
-                what = f"policy {earlier.key} runs earlier and after {after}, so this one cannot be before {before}"
+                what = (
+                    f"policy {earlier.key} comes first and after {after}: no place before {before}"
+                )
                 yield Finding(
                     ("placement", "before", index),
                     what,

@@ -8,14 +8,18 @@ from typing import Any
 from webhook.document.problem import Finding, Path
 from webhook.errors import ExpressionError
 from webhook.expression import environment, template
-from webhook.expression.activation import Reads, join
+from webhook.expression.reads import Reads, join
 from webhook.policy import compiled, container, glob, model, parameter, selector
 from webhook.policy.parse import Written
 
 Types = Mapping[str, str]
 _NAMESPACE = "namespaceObject"
-_CORE_SOURCES = {"pod_annotation": "podAnnotation", "pod_label": "podLabel",
-                 "namespace_annotation": "namespaceAnnotation", "namespace_label": "namespaceLabel"}  # fmt: skip
+_SOURCES: tuple[tuple[str, compiled.Source], ...] = (
+    ("pod_annotation", "podAnnotation"),
+    ("pod_label", "podLabel"),
+    ("namespace_annotation", "namespaceAnnotation"),
+    ("namespace_label", "namespaceLabel"),
+)
 # Templates here need no check of the filled container: any text will do.
 _FREE = frozenset(("command", "args"))
 
@@ -35,13 +39,17 @@ def _compile(written: Written, findings: list[Finding]) -> compiled.Policy:
     spec = written.spec
     types: Types = {p.name: p.type for p in spec.parameters}
     match = _clauses(spec.match, ("match",), findings)
-    exclude = tuple(_clauses(entry, ("exclude", i), findings) for i, entry in enumerate(spec.exclude))
+    exclude = tuple(
+        _clauses(entry, ("exclude", i), findings) for i, entry in enumerate(spec.exclude)
+    )
     conditions = tuple(_conditions(spec.conditions, types, findings))
     parameters = tuple(_parameters(spec.parameters, findings))
     steps = tuple(_steps(spec, types, findings))
     volumes = tuple(_volumes(spec.volumes, findings))
     holes = [hole for step in steps for _, hole in step.holes]
-    reads = join(*(c.expression.reads for c in conditions), *(hole.reads for hole in holes), Reads.none())
+    reads = join(
+        *(c.expression.reads for c in conditions), *(hole.reads for hole in holes), Reads.none()
+    )
     return compiled.Policy(
         name=written.name,
         namespace=written.namespace,
@@ -84,17 +92,21 @@ def _needs_namespace(
 def _clauses(written: model.Clauses, path: Path, findings: list[Finding]) -> compiled.Clauses:
     annotations = written.annotations
     return compiled.Clauses(
-        namespace_selector=_selector(written.namespace_selector, (*path, "namespaceSelector"), findings),
+        namespace_selector=_selector(
+            written.namespace_selector, (*path, "namespaceSelector"), findings
+        ),
         namespaces=_some_globs(written.namespaces),
         pod_selector=_selector(written.pod_selector, (*path, "podSelector"), findings),
-        annotations=None if annotations is None else tuple((k, glob.parse(v)) for k, v in annotations.items()),
+        annotations=None
+        if annotations is None
+        else tuple((k, glob.parse(v)) for k, v in annotations.items()),
         workloads=None if written.workloads is None else tuple(written.workloads),
         service_accounts=_some_globs(written.service_accounts),
         images=_some_globs(written.images),
     )
 
 
-def _selector(written: Any, path: Path, findings: list[Finding]) -> selector.Selector | None:  # noqa: ANN401
+def _selector(written: Any, path: Path, findings: list[Finding]) -> selector.Selector | None:
     if written is None:
         return None
     found, wrong = selector.parse(written)
@@ -108,7 +120,9 @@ def _conditions(
     for index, condition in enumerate(written):
         path = ("conditions", index, "expression")
         try:
-            compiled_ = environment.compile(condition.expression, environment.Kind.BOOL, parameters=types)
+            compiled_ = environment.compile(
+                condition.expression, environment.Kind.BOOL, parameters=types
+            )
         except ExpressionError as error:
             findings.append(_refused(path, error))
             continue
@@ -125,21 +139,30 @@ def _suspicions(path: Path, found: Sequence[tuple[int, str, str]]) -> Iterator[F
         yield Finding(path, what, advice, "warning", offset)
 
 
-def _parameters(written: Sequence[model.Parameter], findings: list[Finding]) -> Iterator[compiled.Parameter]:
+def _parameters(
+    written: Sequence[model.Parameter], findings: list[Finding]
+) -> Iterator[compiled.Parameter]:
     for index, one in enumerate(written):
         wrong: list[Finding] = []
         reader, default = parameter.build(one, wrong)
         findings += (finding.under(("parameters", index)) for finding in wrong)
         if reader is not None:
-            yield compiled.Parameter(one.name, one.type, tuple(_sources(one)), default, reader)
+            yield compiled.Parameter(
+                name=one.name,
+                type=one.type,
+                sources=tuple(_sources(one)),
+                default=default,
+                bounded=one.pattern is not None or one.enum is not None,
+                read=reader,
+            )
 
 
 def _sources(written: model.Parameter) -> Iterator[tuple[compiled.Source, str]]:
     for source in written.from_ or ():
-        for attribute, name in _CORE_SOURCES.items():
+        for attribute, name in _SOURCES:
             key = getattr(source, attribute)
             if key is not None:
-                yield name, key  # type: ignore[misc] # the table's values are the four sources
+                yield name, key
 
 
 def _steps(spec: model.Spec, types: Types, findings: list[Finding]) -> Iterator[compiled.Step]:
@@ -152,10 +175,10 @@ def _steps(spec: model.Spec, types: Types, findings: list[Finding]) -> Iterator[
             name=step.name,
             os=step.os,
             container=container.stored({k: v for k, v in step.container.items() if k != "name"}),
-            holes=tuple((hole_path[len(path):], hole) for hole_path, hole in holes),
+            holes=tuple((hole_path[len(path) :], hole) for hole_path, hole in holes),
             borrow=_borrow(step.borrow),
             sidecar=step.container.get("restartPolicy") == "Always",
-            guarded=any(_is_guarded(hole_path[len(path):]) for hole_path, _ in holes),
+            guarded=any(_is_guarded(hole_path[len(path) :]) for hole_path, _ in holes),
         )
 
 
@@ -173,7 +196,7 @@ def _is_guarded(path: Path) -> bool:
 
 
 def _holes(
-    value: Any, path: Path, types: Types, findings: list[Finding]  # noqa: ANN401 - any JSON value
+    value: Any, path: Path, types: Types, findings: list[Finding]
 ) -> Iterator[tuple[Path, template.Template]]:
     """Each string with a template, at its place in the written container."""
     if isinstance(value, dict):

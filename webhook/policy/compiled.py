@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from webhook.expression.activation import Reads
 from webhook.expression.environment import Expression
+from webhook.expression.reads import Reads
 from webhook.expression.template import Template
 from webhook.policy.glob import Glob
 from webhook.policy.selector import Selector
@@ -51,12 +51,13 @@ class Parameter:
     type: Literal["string", "integer", "boolean", "duration", "quantity"]
     sources: tuple[tuple[Source, str], ...]
     default: object | None
+    bounded: bool  # has a pattern or an enum
     read: Callable[[str], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Borrow:
-    """What a step takes from an application container, chosen by the first that `container` fits."""
+    """What a step takes from the first application container whose name `container` fits."""
 
     container: Glob
     image: bool

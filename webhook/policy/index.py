@@ -49,7 +49,11 @@ class PolicySet:
         found = list(self._everywhere)
         files = self._files
         if files:
-            for kind, keys in (("namespace", (namespace,)), ("account", (account,)), ("workload", workloads)):
+            for kind, keys in (
+                ("namespace", (namespace,)),
+                ("account", (account,)),
+                ("workload", workloads),
+            ):
                 drawer = files.get((kind, ""))
                 if drawer is not None:
                     for key in keys:
@@ -61,14 +65,16 @@ class PolicySet:
         return [self.policies[i] for i in sorted(set(found))]
 
 
-def _by_label(drawer: Mapping[str, tuple[int, ...]], key: str, labels: Mapping[str, str] | None) -> Iterable[int]:
+def _by_label(
+    drawer: Mapping[str, tuple[int, ...]], key: str, labels: Mapping[str, str] | None
+) -> Iterable[int]:
     if labels is None:
         return [i for numbers in drawer.values() for i in numbers]
     return drawer.get(labels.get(key, ""), ())
 
 
 def build(policies: Iterable[Policy]) -> PolicySet:
-    """File policies. What exceeds a bound of design.md (*Bounds*) is refused, the last ones first."""
+    """File policies. What exceeds a bound is refused, the last ones in planning order first."""
     ledger = _Ledger()
     kept: list[Policy] = []
     refused: list[tuple[Policy, str]] = []
@@ -86,7 +92,9 @@ def build(policies: Iterable[Policy]) -> PolicySet:
             everywhere.append(number)
         for drawer, key in keys or ():
             files[drawer][key].append(number)
-    frozen = {d: {key: tuple(numbers) for key, numbers in held.items()} for d, held in files.items()}
+    frozen = {
+        d: {key: tuple(numbers) for key, numbers in held.items()} for d, held in files.items()
+    }
     return PolicySet(
         policies=tuple(kept),
         refused=tuple(refused),
@@ -135,7 +143,9 @@ class _Ledger:
     """
 
     everywhere: int = 0
-    spent: dict[Drawer, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
+    spent: dict[Drawer, dict[str, int]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(int))
+    )
     dearest: dict[Drawer, int] = field(default_factory=lambda: defaultdict(int))
     total: int = 0
     counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))

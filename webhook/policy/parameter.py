@@ -1,14 +1,14 @@
 """The types of parameters: what text of a label or annotation becomes a value, and what never does.
 
-Patterns are matched whole by RE2, in linear time, on at most `MAX_TEXT` bytes: a pod's author chooses
-the text, and a backtracking engine could be held for minutes by 30 characters of it.
+Patterns are matched whole by RE2, in linear time, on at most `MAX_TEXT` bytes: a pod's author
+chooses the text, and a backtracking engine could be held for minutes by 30 characters of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import re2
 
@@ -17,6 +17,7 @@ from webhook.policy import model, quantity, words
 
 MAX_TEXT = 1024  # bytes of a value that a pattern or a type is held against
 _INT64 = 2**63
+# Go's time.ParseDuration
 _DURATION = re2.compile(r"[-+]?(?:0|(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+)")
 _INTEGER = re2.compile(r"[-+]?[0-9]{1,19}")
 
@@ -25,7 +26,7 @@ Value = str | int | bool
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Turns text into a value of one parameter's type; raises ValueError with the rule it breaks."""
+    """Turns text into a value of a parameter's type; raises ValueError with the rule it breaks."""
 
     convert: Callable[[str], Value]
     pattern: Any
@@ -36,7 +37,7 @@ class Reader:
     def __call__(self, text: str) -> Value:
         """The value; the error never repeats the text, which is the pod author's."""
         if len(text.encode("utf-8", "surrogatepass")) > MAX_TEXT:
-            raise ValueError(f"is longer than {MAX_TEXT} bytes")
+            _refuse(f"is longer than {MAX_TEXT} bytes")
         value = self.convert(text)
         fault = next(self.faults(value, text), None)
         if fault:
@@ -55,6 +56,10 @@ class Reader:
             yield f"is larger than {self.maximum}"
 
 
+def _refuse(rule: str) -> NoReturn:
+    raise ValueError(rule) from None
+
+
 def _text(value: Value) -> str:
     return words.yaml(value) if isinstance(value, bool) else str(value)
 
@@ -66,19 +71,19 @@ def _string(text: str) -> str:
 def _integer(text: str) -> int:
     value = int(text) if _INTEGER.fullmatch(text) else _INT64
     if not -_INT64 <= value < _INT64:
-        raise ValueError("is no integer of 64 bits")
+        _refuse("is no integer of 64 bits")
     return value
 
 
 def _boolean(text: str) -> bool:
     if text not in ("true", "false"):
-        raise ValueError("is neither true nor false")
+        _refuse("is neither true nor false")
     return text == "true"
 
 
 def _duration(text: str) -> str:
     if not _DURATION.fullmatch(text):
-        raise ValueError("is no duration such as 1h30m")
+        _refuse("is no duration such as 1h30m")
     return text
 
 
@@ -86,7 +91,7 @@ def _quantity(text: str) -> str:
     try:
         quantity.parse(text)
     except ValueError:
-        raise ValueError("is no quantity such as 512Mi") from None
+        _refuse("is no quantity such as 512Mi")
     return text
 
 
@@ -110,7 +115,7 @@ def build(written: model.Parameter, findings: list[Finding]) -> tuple[Reader | N
     return reader, _default(written, reader, findings)
 
 
-def _pattern(written: model.Parameter, findings: list[Finding]) -> Any:  # noqa: ANN401 - a compiled RE2
+def _pattern(written: model.Parameter, findings: list[Finding]) -> Any:
     if written.pattern is None:
         return None
     try:
@@ -128,7 +133,11 @@ def _bounds(written: model.Parameter, findings: list[Finding]) -> None:
         if getattr(written, key) is not None and written.type != "integer":
             what = f"is for integers, and the type is {written.type}"
             findings.append(Finding((key,), what, "remove it, or use a pattern"))
-    if written.minimum is not None and written.maximum is not None and written.minimum > written.maximum:
+    if (
+        written.minimum is not None
+        and written.maximum is not None
+        and written.minimum > written.maximum
+    ):
         findings.append(Finding(("maximum",), f"is smaller than minimum ({written.minimum})"))
 
 
@@ -142,7 +151,7 @@ def _typed(value: Value, type_: str) -> Value:
         return _quantity(str(value))
     if type_ in ("string", "duration", "quantity") and isinstance(value, str):
         return _CONVERT[type_](value)
-    raise ValueError(f"is {words.kind(value)}, and the type is {type_}")
+    _refuse(f"is {words.kind(value)}, and the type is {type_}")
 
 
 def _enum(written: model.Parameter, findings: list[Finding]) -> frozenset[Value] | None:

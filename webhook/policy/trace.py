@@ -1,8 +1,9 @@
 """Where a template's value comes from and where it goes: the author of a pod must not write code.
 
-What such an author controls (`object`, `request`, parameters read from a pod, borrowed environment) may
-fill an argument, an environment value, a host or a path. Everything else is refused, above all images
-and scripts. `$(NAME)` in a command line is a template too: the kubelet fills it.
+What such an author controls (`object`, `request`, parameters read from a pod, borrowed
+environment) may fill an argument, an environment value, a host or a path. Everything else is
+refused, above all images and scripts. `$(NAME)` in a command line is a template too: the kubelet
+fills it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 from webhook.document.problem import Finding, Path
 from webhook.expression.reads import Reads
 from webhook.policy import trust
-from webhook.policy.compiled import Policy, Step
+from webhook.policy.compiled import Borrow, Parameter, Policy, Step
 
 _REFERENCE = re.compile(r"\$\$|\$\(([^)]+)\)")  # on an author's policy, never on a pod's data
 
@@ -30,7 +31,7 @@ _HANDLER_FIELDS = frozenset(
     (("httpGet", "path"), ("httpGet", "host"), ("tcpSocket", "host"), ("grpc", "service"))
 )
 
-_ADVICE = "read it from namespaceObject, or from a parameter whose sources are namespaceAnnotation or namespaceLabel"
+_ADVICE = "read it from namespaceObject, or from a parameter that only the namespace sets"
 _SCRIPT_ADVICE = (
     'pass it as data instead: an env value read as "$NAME", or an argument after the script'
 )
@@ -41,19 +42,20 @@ class _Tainted:
     """Which parameters of a policy and which variables of a step a pod's author fills."""
 
     parameters: frozenset[str]
-    variables: Mapping[str, str]  # name → why
-    others: str  # why a variable that the step does not name may be theirs, or ""
+    variables: Mapping[str, str]  # name → why, or ""
+    borrow: Borrow | None
 
     def template(self, reads: Reads) -> str:
         """What of the author's a template reads, or an empty string."""
         for path in sorted(reads.paths):
             if path[0] in ("object", "request"):
                 return ".".join(path)
-            if path[0] == "parameters" and (
-                len(path) < 2 or path[1] in self.parameters or path[1] == "*"
-            ):
+            if path[0] == "parameters" and self._may_be_set(path[1:2]):
                 return f"{'.'.join(path)}, which a pod can set"
         return ""
+
+    def _may_be_set(self, name: tuple[str, ...]) -> bool:
+        return not name or name[0] == "*" or name[0] in self.parameters
 
     def text(self, value: str) -> str:
         """Which `$(NAME)` of the author's a text holds, or an empty string."""
@@ -61,19 +63,23 @@ class _Tainted:
             name = found.group(1)
             if name is None:
                 continue
-            reason = self.variables.get(name, self.others)
+            reason = self.variables.get(name, self._unnamed(name))
             if reason:
                 return f"$({name}), {reason}"
+        return ""
+
+    def _unnamed(self, name: str) -> str:
+        """Why a variable that the step does not set itself may be the author's."""
+        if self.borrow is not None and any(glob.matches(name) for glob in self.borrow.env):
+            return "which is borrowed from the application"
+        if self.borrow is not None and self.borrow.env_from:
+            return "which envFrom of the application may set"
         return ""
 
 
 def findings(policy: Policy) -> Iterator[Finding]:
     """Everything that lets a pod's author write code; paths begin at the policy's spec."""
-    parameters = frozenset(
-        p.name
-        for p in policy.parameters
-        if any(source.startswith("pod") for source, _ in p.sources)
-    )
+    parameters = frozenset(p.name for p in policy.parameters if _from_pod(p))
     yield from _unbounded(policy)
     for index, step in enumerate(policy.steps):
         tainted = _variables(step, parameters)
@@ -83,51 +89,26 @@ def findings(policy: Policy) -> Iterator[Finding]:
 
 def _unbounded(policy: Policy) -> Iterator[Finding]:
     for index, parameter in enumerate(policy.parameters):
-        reader: Any = parameter.read
-        from_pod = any(source.startswith("pod") for source, _ in parameter.sources)
-        if (
-            from_pod
-            and parameter.type == "string"
-            and reader.pattern is None
-            and reader.enum is None
-        ):
+        if _from_pod(parameter) and parameter.type == "string" and not parameter.bounded:
             what = "a string that a pod can set needs a pattern or an enum"
             yield Finding(("parameters", index), what, "add for example pattern: '[a-z0-9.-]+'")
 
 
+def _from_pod(parameter: Parameter) -> bool:
+    return any(source.startswith("pod") for source, _ in parameter.sources)
+
+
 def _variables(step: Step, parameters: frozenset[str]) -> _Tainted:
     """Trace the step's environment, in order: a value may refer to those before it."""
-    others = ""
-    if step.borrow is not None and step.borrow.env_from:
-        others = "which envFrom of the application may set"
     variables: dict[str, str] = {}
-    holes = {path: hole for path, hole in step.holes}
-    tainted = _Tainted(parameters, variables, others)
+    holes = dict(step.holes)
+    tainted = _Tainted(parameters, variables, step.borrow)
     for index, entry in enumerate(_dicts(step.container.get("env"))):
         hole = holes.get(("env", index, "value"))
-        value = str(entry.get("value", ""))
-        reads = tainted.template(hole.reads) if hole is not None else ""
-        variables[str(entry.get("name"))] = (
-            (f"filled from {reads}" if reads else "")
-            or tainted.text(value)
-            or _field_reference(entry)
-        )
-    return _Tainted(parameters, _Borrowed(step, variables), others)
-
-
-class _Borrowed(dict[str, str]):
-    """The step's variables, and any other that a glob of `borrow.env` fits."""
-
-    def __init__(self, step: Step, own: Mapping[str, str]) -> None:
-        super().__init__(own)
-        self._globs = step.borrow.env if step.borrow is not None else ()
-
-    def get(self, name: str, default: str = "") -> str:  # type: ignore[override]
-        if name in self:
-            return self[name]
-        if any(glob.matches(name) for glob in self._globs):
-            return "which is borrowed from the application"
-        return default
+        read = tainted.template(hole.reads) if hole is not None else ""
+        filled = f"filled from {read}" if read else tainted.text(str(entry.get("value", "")))
+        variables[str(entry.get("name"))] = filled or _field_reference(entry)
+    return tainted
 
 
 def _field_reference(entry: Mapping[str, Any]) -> str:
@@ -183,16 +164,13 @@ def _in_command(container: Mapping[str, Any], path: Path, source: str) -> Iterat
     words = [*command, *(str(word) for word in container.get("args") or ())]
     index = int(path[1]) + (len(command) if path[0] == "args" else 0)
     if index == 0 and command:
-        yield Finding(
-            path,
-            f"the author of a pod controls {source}, which must not choose the program",
-            _ADVICE,
-        )
+        what = f"the author of a pod controls {source}, which must not choose the program"
+        yield Finding(path, what, _ADVICE)
     elif index in trust.script_words(words):
         what = f"the author of a pod controls {source}, which must not become part of a script"
         yield Finding(path, what, _SCRIPT_ADVICE)
     elif index == 0:
-        what = f"the author of a pod controls {source}, and if the image has no entrypoint it is the program"
+        what = f"the author of a pod controls {source}: the program, if the image has no entrypoint"
         yield Finding(path, what, "write command, so that this is surely an argument", "warning")
 
 

@@ -1,16 +1,16 @@
 """What turns data into code: variables that load it, interpreters that run it.
 
-Used by `check` (a template must not fill these) and by the decision (borrowing never takes them, and
-one that somebody added to a container of ours changes what runs).
+Used by `check` (a template must not fill these) and by the decision (borrowing never takes them,
+and one that somebody added to a container of ours changes what runs).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-# Variables whose value a common runtime, loader or tool executes or loads code from. Sources: ld.so(8),
-# bash(1) "Shell Variables", and the environment sections of the manuals of Python, Perl, Ruby, Node.js,
-# the JDK, PHP, Lua, Erlang, git and OpenSSL.
+# Variables whose value a common runtime, loader or tool executes or loads code from. Sources:
+# ld.so(8), bash(1) "Shell Variables", and the environment sections of the manuals of Python, Perl,
+# Ruby, Node.js, the JDK, PHP, Lua, Erlang, git and OpenSSL.
 _PREFIXES = (
     "LD_",
     "DYLD_",
