@@ -1,5 +1,5 @@
 # BASE may be any image with Python 3.11 or newer and glibc (the CEL runtime has no wheel for musl).
-ARG BASE=docker.io/library/python:3.13-slim
+ARG BASE=python:3.13-slim
 
 FROM ${BASE} AS build
 # Two environments: pip and the build backend stay in the one that is thrown away.

@@ -1,0 +1,104 @@
+"""What every file of the tree keeps to."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+
+from tests.house import tree
+
+# Hosts that may be named: examples, this machine, inside a cluster, and identifiers that look like
+# addresses. Where packages come from is the machine's own setting, so no such host is among them.
+HOSTS = re.compile(
+    r"[a-z]|(.*\.)?example\.(com|org|net)|.*\.example|.*\.(svc|internal|invalid|test|local)|localhost"
+    r"|127\.\d+\.\d+\.\d+|198\.1[89]\.\d+\.\d+|\[.*|0\.0\.0\.0|webhook|service|.*\{.*|.*\$.*"
+    r"|json-schema\.org|www\.apache\.org|kubernetes\.io|no-color\.org"
+)
+URL = re.compile(r"\b[a-z][a-z0-9+.-]*://([^/\s\"'`)>\]:,;\\]+)")
+PINNED = ("tests/cluster/go/", "webhook/policy/apiserver/schema.json", "LICENSE")
+
+
+def readable() -> list[tuple[str, str]]:
+    result = []
+    for path in tree.files():
+        if not tree.short(path).startswith(PINNED):
+            try:
+                result.append((tree.short(path), path.read_text(encoding="utf-8")))
+            except UnicodeDecodeError:
+                continue
+    return result
+
+
+def test_each_module_has_a_docstring() -> None:
+    """Whoever opens a module reads first what it is for."""
+    modules = tree.files("webhook/*.py", "certs/*.py", "tests/*.py", "bench/*.py", "examples/*.py")
+    missing = [tree.short(m) for m in modules if m.stat().st_size and not is_described(m)]
+
+    assert missing == []
+
+
+def is_described(path: tree.Path) -> bool:
+    return bool(ast.get_docstring(tree.parsed(path)))
+
+
+def test_each_test_is_a_sentence() -> None:
+    """Each test's docstring says the behaviour, and ends as a sentence does."""
+    silent = [
+        f"{tree.short(path)}:{node.lineno} {node.name}"
+        for path in tree.files("tests/**/test_*.py", "tests/test_*.py")
+        for node in ast.walk(tree.parsed(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name.startswith("test_")
+        and not (ast.get_docstring(node) or "").split("\n\n")[0].endswith((".", "?", "!"))
+    ]
+
+    assert silent == []
+
+
+def test_no_file_names_a_place_of_one_machine() -> None:
+    """No path of the machine that a file was written on is left in it."""
+    places = re.compile(re.escape(str(tree.CHECKOUT)) + f"|/{'work'}/(main|shared)|/{'root'}/\\.")
+    found = [
+        f"{name}: {match.group()}" for name, text in readable() for match in places.finditer(text)
+    ]
+
+    assert found == []
+
+
+def test_no_file_names_a_host_outside() -> None:
+    """Addresses are examples, this machine or a cluster's own: nothing here needs the internet."""
+    found = [
+        f"{name}: {match.group()}"
+        for name, text in readable()
+        for match in URL.finditer(text)
+        if not HOSTS.fullmatch(match.group(1).rpartition("@")[2])
+    ]
+
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "name", ["requirements.lock", "requirements-dev.lock", "requirements-build.lock"]
+)
+def test_each_locked_package_has_a_hash_and_no_place(name: str) -> None:
+    """A lock pins versions and hashes, and leaves to the machine where packages come from."""
+    lines = tree.text(name).splitlines()
+    starts = [number for number, line in enumerate(lines) if line[:1].isalnum()]
+    bare = [lines[n] for n in starts if "--hash=" not in "".join(lines[n + 1 : n + 2])]
+
+    assert starts
+    assert bare == []
+    assert [line for line in lines if "://" in line or line.startswith("-")] == []
+
+
+def test_make_lists_a_dozen_targets_at_most() -> None:
+    """Each target of the Makefile has a line of explanation, and there are few."""
+    makefile = tree.text("Makefile")
+    phony = re.search(r"^\.PHONY: list (.*)$", makefile, re.MULTILINE)
+    explained = re.findall(r"^([a-z]+):.*?## .+$", makefile, re.MULTILINE)
+
+    assert phony
+    assert phony.group(1).split() == explained
+    assert len(explained) <= 12
