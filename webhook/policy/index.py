@@ -106,9 +106,6 @@ def build(policies: Iterable[Policy]) -> PolicySet:
     )
 
 
-EMPTY = build(())
-
-
 def _keys(policy: Policy) -> list[tuple[Drawer, str]] | None:
     """Where a policy is filed, or None when nothing that it demands can be looked up."""
     if policy.namespace:
@@ -172,3 +169,6 @@ class _Ledger:
             highest = max(self.spent[drawer][key] for d, key in keys if d == drawer) + cost
             growth += max(0, highest - self.dearest[drawer])
         return growth
+
+
+EMPTY = build(())
