@@ -20,7 +20,7 @@ WANTED = ("pyproject.toml", "README.md", "LICENSE")
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built as in the Dockerfile, from a copy without .gitignore and with a key left lying in it."""
+    """Built as in the Dockerfile: from a copy without .gitignore, and with keys left in it."""
     source = tmp_path_factory.mktemp("source")
     for name in WANTED:
         shutil.copy(CHECKOUT / name, source)
@@ -62,7 +62,7 @@ def test_the_wheel_passes_the_usual_checks(wheel: Path) -> None:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel in an environment of its own; dependencies from this one, the checkout from nowhere.
+    """The wheel in an environment of its own, dependencies from this one, no checkout.
 
     A `.pth` file adds one folder: the `.pth` files inside that folder, such as that of an editable
     installation, are not read.
