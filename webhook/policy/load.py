@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,18 +11,16 @@ from webhook.policy import check, compile, index, parse
 from webhook.policy.compiled import Policy
 from webhook.policy.index import PolicySet
 from webhook.policy.namespace import Namespace
-from webhook.policy.parse import Written
-
-# design.md, Bounds: what one review can reach of what a namespace's own people write.
-MAX_IN_NAMESPACE = 64
+from webhook.policy.parse import Broken, Written
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """The result of loading.
 
-    `policies` are those without an error of their own. `namespaces` is None when no source holds a
-    Namespace, so that nothing is known of any. `problems` are sorted by place.
+    `policies` are those without an error of their own, within the bounds of a review.
+    `namespaces` is None when no source holds a Namespace, so that nothing is known of any.
+    `problems` are sorted by place.
     """
 
     policies: PolicySet
@@ -51,17 +48,24 @@ def load(sources: Iterable[tuple[str, str]]) -> Loaded:
         documents += found
         problems += wrong
     parsed = parse.parse(documents)
-    problems += parsed.problems
+    problems += [*parsed.problems, *_further(parsed.broken)]
     compiled, wrong = _compile(parsed.policies)
-    in_force, exceeding = _bounded(compiled)
-    problems += wrong + exceeding
-    problems += check.check([w for w, _ in in_force], [p for _, p in in_force])
+    policies = index.build(policy for _, policy in compiled)
+    problems += wrong + _out_of_force(policies, compiled)
+    problems += check.check([w for w, _ in compiled], [p for _, p in compiled])
     namespaces = {namespace.name: namespace for namespace in parsed.namespaces}
     return Loaded(
-        policies=index.build(policy for _, policy in in_force),
+        policies=policies,
         namespaces=namespaces or None,
         problems=tuple(sorted(set(problems))),
     )
+
+
+def _further(broken: Sequence[Broken]) -> list[Problem]:
+    """What is wrong with policies apart from the form of their fields, which is told already."""
+    return [
+        one.problem(finding) for one in broken for finding in compile.compile_policy(one.written)[1]
+    ]
 
 
 def _compile(policies: Sequence[Written]) -> tuple[list[Compiled], list[Problem]]:
@@ -74,21 +78,13 @@ def _compile(policies: Sequence[Written]) -> tuple[list[Compiled], list[Problem]
     return compiled, problems
 
 
-def _bounded(compiled: Sequence[Compiled]) -> tuple[list[Compiled], list[Problem]]:
-    """The first policies of each namespace in planning order, and a problem for each other one."""
-    in_force: list[Compiled] = []
-    problems = []
-    counts: dict[str, int] = defaultdict(int)
-    for written, policy in sorted(compiled, key=lambda pair: pair[1].rank):
-        counts[written.namespace] += bool(written.namespace)
-        if counts[written.namespace] <= MAX_IN_NAMESPACE:
-            in_force.append((written, policy))
-        else:
-            problems.append(written.problem(_exceeding(written.namespace)))
-    return in_force, problems
-
-
-def _exceeding(namespace: str) -> Finding:
-    what = f"is not in force: namespace {namespace} has more than {MAX_IN_NAMESPACE} InitPolicies"
-    advice = "merge some of them, or remove the last ones by order and name"
-    return Finding(("metadata", "name"), what, advice)
+def _out_of_force(policies: PolicySet, compiled: Sequence[Compiled]) -> list[Problem]:
+    """What exceeds the bounds of one review says so."""
+    written = {policy.rank: written for written, policy in compiled}
+    advice = "remove or merge some policies; the last ones by order and name are left out"
+    return [
+        written[policy.rank].problem(
+            Finding(("metadata", "name"), f"is not in force: {reason}", advice)
+        )
+        for policy, reason in policies.refused
+    ]

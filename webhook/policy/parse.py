@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from webhook.document.problem import Finding, Path, Problem
 from webhook.document.read import Document
-from webhook.policy import fields, model, name, rules, words
+from webhook.policy import draft, fields, model, name, rules, words
+from webhook.policy.draft import Draft
 from webhook.policy.namespace import NAME_LABEL, Namespace
 
 _TOP = ("apiVersion", "kind", "metadata", "spec", "status")
@@ -42,13 +43,32 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Broken:
+    """A policy whose form is wrong: `written` holds what is left of it, to look for more faults."""
+
+    written: Written
+    draft: Draft
+
+    def problem(self, finding: Finding) -> Problem:
+        """A finding about what is left of this object, with its place."""
+        below = Finding(
+            finding.path[1:], finding.what, finding.advice, finding.severity, finding.offset
+        )
+        return self.written.problem(self.draft.original(below).under(finding.path[:1]))
+
+
+@dataclass(frozen=True, slots=True)
 class Parsed:
-    """What documents hold: policies and namespaces; `others` counts other Kubernetes objects."""
+    """What documents hold: policies and namespaces; `others` counts other Kubernetes objects.
+
+    `broken` are policies with errors, for more findings; they never come in force.
+    """
 
     policies: tuple[Written, ...]
     namespaces: tuple[Namespace, ...]
     others: int
     problems: tuple[Problem, ...]
+    broken: tuple[Broken, ...] = ()
 
 
 def parse(documents: Iterable[Document]) -> Parsed:
@@ -61,7 +81,11 @@ def parse(documents: Iterable[Document]) -> Parsed:
         for path, value in _objects((), document.value):
             reader.take(document, path, value)
     return Parsed(
-        tuple(reader.policies), tuple(reader.namespaces), reader.others, tuple(reader.problems)
+        policies=tuple(reader.policies),
+        namespaces=tuple(reader.namespaces),
+        others=reader.others,
+        problems=tuple(reader.problems),
+        broken=tuple(reader.broken),
     )
 
 
@@ -89,6 +113,7 @@ class _Reader:
     namespaces: list[Namespace] = field(default_factory=list)
     others: int = 0
     problems: list[Problem] = field(default_factory=list)
+    broken: list[Broken] = field(default_factory=list)
     _places: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
     def take(self, document: Document, path: Path, value: Any) -> None:
@@ -125,10 +150,24 @@ class _Reader:
         findings += wrong or self._twice(document, path, kind, metadata)
         spec, wrong = _spec(value, kind)
         findings += wrong
-        if spec and not any(f.severity == "error" for f in findings):
-            namespace = metadata["namespace"] if namespaced else ""
-            self.policies.append(Written(kind, metadata["name"], namespace, spec, document, path))
+        form = Written(
+            kind=kind,
+            name=str(metadata.get("name", "")),
+            namespace=str(metadata.get("namespace", "")) if namespaced else "",
+            spec=spec or model.Spec.model_construct(),
+            document=document,
+            path=path,
+        )
+        if not any(finding.severity == "error" for finding in findings):
+            self.policies.append(form)
+        elif isinstance(value.get("spec"), Mapping):
+            self._reduce(form, value["spec"])
         return findings
+
+    def _reduce(self, form: Written, spec: Mapping[str, Any]) -> None:
+        left = draft.reduce(spec)
+        if left:
+            self.broken.append(Broken(replace(form, spec=left.spec), left))
 
     def _twice(
         self, document: Document, path: Path, kind: str, metadata: Mapping[str, Any]
@@ -182,8 +221,9 @@ def _kind_advice(kind: str) -> str:
 
 
 def _top_advice(key: str) -> str:
-    if key in fields.known(()):
-        return f"write it inside spec: spec.{key}"
+    for place in ((), ("match",), ("placement",)):
+        if key in fields.known(place):
+            return f"write it inside spec: {'.'.join(('spec', *place, key))}"
     return words.meant(key, _TOP)
 
 

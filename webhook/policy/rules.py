@@ -15,6 +15,7 @@ from webhook.policy import model, name
 SOURCES = ("podAnnotation", "podLabel", "namespaceAnnotation", "namespaceLabel")
 # Kinds whose plural or lower-case form is surely a slip.
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "None")
+_PARAMETER = tuple(field.alias or key for key, field in model.Parameter.model_fields.items())
 _GLOB_LISTS = ("namespaces", "workloads", "serviceAccounts", "images")
 
 
@@ -116,7 +117,8 @@ def _sources(spec: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _settable(spec: Mapping[str, Any]) -> Iterator[Finding]:
     for index, item in _maps(spec, "parameters"):
-        if "from" not in item and "default" not in item:
+        misspelt = any(key not in _PARAMETER for key in item)
+        if not misspelt and "from" not in item and "default" not in item:
             what = "has neither from nor default, so it never has a value"
             yield Finding(("parameters", index), what, "add one of them, or remove the parameter")
 
