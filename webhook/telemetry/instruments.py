@@ -21,6 +21,7 @@ _SECONDS = (
 _BYTES = (1024.0, 4096.0, 16384.0, 65536.0, 262144.0, 1048576.0, 7340032.0)
 
 
+ERROR_REASONS = ("bad_review", "no_pod", "bug")
 # What becomes of a review. `refused` is a request that is no review we can answer, `failed` a bug.
 OUTCOMES = ("patched", "unchanged", "denied", "refused", "failed")
 
@@ -45,7 +46,7 @@ REQUESTS = Instrument(
 LATENCY = Instrument(
     "controller_runtime_webhook_latency_seconds",
     "histogram",
-    "From a request's last byte to its answer.",
+    "From a request's header to its answer.",
     ("webhook",),
     _SECONDS,
 )
@@ -114,13 +115,8 @@ NOTES = Instrument(
 ERRORS = Instrument(
     "initject_errors_total",
     "counter",
-    "What went wrong with a review, by reason; `bug` is ours, the rest is the request's.",
-    ("reason",),
-)
-CONNECTIONS_CLOSED = Instrument(
-    "initject_connections_closed_total",
-    "counter",
-    "Connections that we closed because they were slow, idle, too large or broke the protocol.",
+    "What went wrong with a review: bad_review (answered 400), no_pod (a creation of a pod that "
+    "held none: allowed), bug (of ours: answered 500).",
     ("reason",),
 )
 POLICIES = Instrument(

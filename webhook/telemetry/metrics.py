@@ -69,6 +69,7 @@ class Metrics:
         self._skips: dict[_Labels, float] = self._counts[table.SKIPS]
         self._counts[table.CERTIFICATE_READS][()] = 0
         self._counts[table.CERTIFICATE_ERRORS][()] = 0
+        self._counts[table.ERRORS] |= {(reason,): 0 for reason in table.ERROR_REASONS}
         self._counts[table.READY][()] = 0
         self._counts[table.BUILD][(version, platform.python_version())] = 1
         self.registry = CollectorRegistry(auto_describe=False)
@@ -78,22 +79,38 @@ class Metrics:
 
     # one review
 
-    def started(self) -> None:
-        """A request's body is complete; `reviewed` ends it."""
+    def begin(self) -> None:
+        """A request has come in; `end` ends it."""
         self._in_flight += 1
 
-    def reviewed(self, code: int, seconds: float, size: int, outcome: str) -> None:
-        """A request that had `started` is answered with HTTP status `code`.
-
-        `size` is that of its body; `outcome` one of those in the table, or empty for none.
-        """
+    def end(self, code: int, seconds: float) -> None:
+        """A request that had begun was answered with HTTP status `code`, after `seconds`."""
         self._in_flight -= 1
         requests = self._requests
         requests[code] = requests.get(code, 0) + 1
         self._latency.observe(seconds)
+
+    def received(self, size: int) -> None:
+        """A request's body is complete: so many bytes."""
         self._bytes.observe(size)
-        if outcome:
-            self._outcomes[outcome] += 1
+
+    def concluded(self, outcome: str) -> None:
+        """A review was decided: patched, unchanged or denied."""
+        self._outcomes[outcome] += 1
+
+    def refused(self, field: str) -> None:
+        """A request was no review that can be answered (`field`, unbounded, is for the log)."""
+        self._outcomes["refused"] += 1
+        self._count(table.ERRORS, "bad_review")
+
+    def bug(self) -> None:
+        """A review met a bug of ours."""
+        self._outcomes["failed"] += 1
+        self._count(table.ERRORS, "bug")
+
+    def faulty(self) -> None:
+        """A review asked about the creation of a pod and held none: allowed, and an error."""
+        self._count(table.ERRORS, "no_pod")
 
     def injected(self, policy: str) -> None:
         """A policy's steps are in the pod."""
@@ -116,14 +133,6 @@ class Metrics:
     def noted(self, policy: str, reason: str) -> None:
         """A policy applied, and something about it is worth knowing."""
         self._count(table.NOTES, policy, reason)
-
-    def errored(self, reason: str) -> None:
-        """A request was wrong (`reason` says how), or we are: `bug`."""
-        self._count(table.ERRORS, reason)
-
-    def connection_closed(self, reason: str) -> None:
-        """We closed a connection."""
-        self._count(table.CONNECTIONS_CLOSED, reason)
 
     # the state of the process
 
