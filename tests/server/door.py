@@ -116,6 +116,7 @@ class Door:
     listener: drain.Listener
     loop: asyncio.AbstractEventLoop
     context: ssl.SSLContext | None
+    closed: list[str]
 
     @property
     def url(self) -> str:
@@ -156,6 +157,7 @@ def opened(
     """A door that serves until the block ends."""
     limits = limits or Limits()
     meter = Meter()
+    closed: list[str] = []
     mutate = Mutate(
         decide,
         policies or Policies(),
@@ -171,7 +173,7 @@ def opened(
     context = tls.context(bundle(), client_ca) if secure else None
     listener = drain.Listener(
         drain.bind("127.0.0.1", 0, "--port"),
-        lambda state, loop: Connection(config, state, limits, loop),
+        lambda state, loop: Connection(config, state, limits, loop, closed.append),
         tls=context,
         handshake=limits.handshake,
         flush=limits.flush,
@@ -180,7 +182,7 @@ def opened(
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     host, port = listener.address
-    door = Door(host, port, meter, listener, loop, context)
+    door = Door(host, port, meter, listener, loop, context, closed)
     try:
         door.call(listener.start)
         yield door

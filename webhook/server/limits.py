@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import math
 import urllib.parse
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
     HttpToolsProtocol,
@@ -39,10 +40,29 @@ class Limits:
     idle: float = 120.0  # the API server keeps idle connections for 90 s: it must be the first
     linger: float = 2.0  # after a refusal: time for the client to see it before the line is cut
     flush: float = 5.0  # after closing: time for the last bytes to leave
+    pipelined: int = 64  # requests that wait for the one before them; the API server sends none
 
 
 class _TooLargeError(Exception):
     """The header is over its limit."""
+
+
+class _TooManyError(Exception):
+    """More requests wait than may."""
+
+
+class _Flow(FlowControl):
+    """Reads nothing more while requests wait: uvicorn goes on reading after each answer, so that
+    a client that sends faster than we answer could fill the memory."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection.transport)
+        self._waiting = connection.pipeline
+
+    def resume_reading(self) -> None:
+        """Read on, if nothing waits."""
+        if not self._waiting:
+            super().resume_reading()
 
 
 class Cycle(RequestResponseCycle):
@@ -98,7 +118,7 @@ class Connection(HttpToolsProtocol):
     """uvicorn's protocol with our limits.
 
     `deadline` is the loop's time after which `expire` closes the connection; a periodic look at all
-    connections is cheaper than a timer for each request.
+    connections is cheaper than a timer for each request. `closed` hears why we close one.
     """
 
     def __init__(
@@ -107,11 +127,14 @@ class Connection(HttpToolsProtocol):
         server_state: ServerState,
         limits: Limits,
         loop: asyncio.AbstractEventLoop,
+        closed: Callable[[str], None],
     ) -> None:
         super().__init__(config, server_state, {}, loop)
         self.limits = limits
+        self.closed = closed
         self.now = loop.time
         self.deadline = self.now() + limits.idle
+        self.blocked = math.inf  # the deadline of a client that does not read
         self.closing = False  # the next answer is the last
         self.deaf = False  # what still comes in is thrown away
         self.in_header = False
@@ -121,6 +144,11 @@ class Connection(HttpToolsProtocol):
         self.size = 0
 
     # what the transport says
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A connection, its TLS handshake done."""
+        super().connection_made(transport)
+        self.flow = _Flow(self)
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; refuse what it refuses."""
@@ -132,7 +160,7 @@ class Connection(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._refuse_upgrade()
+            self._ignore_upgrade()
         except httptools.HttpParserError as error:
             too_large = isinstance(error.__context__, _TooLargeError)
             self.refuse(431 if too_large else 400)
@@ -142,12 +170,20 @@ class Connection(HttpToolsProtocol):
 
     def expire(self, now: float) -> None:
         """Close the connection when it is past its deadline, cut it when it does not go."""
-        if now <= self.deadline:
+        if now <= self.deadline and now <= self.blocked:
             return
         if self.transport.is_closing():
             self.transport.abort()
-        else:
-            self.close()
+            return
+        self.closed(self._late(now))
+        self.close()
+
+    def _late(self, now: float) -> str:
+        if now > self.blocked:
+            return "slow_reader"
+        if self.receiving:
+            return "slow_header" if self.in_header else "slow_body"
+        return "idle"
 
     def close(self) -> None:
         """Close, after what was written has left."""
@@ -155,12 +191,23 @@ class Connection(HttpToolsProtocol):
         self.deadline = self.now() + self.limits.flush
         self.transport.close()
 
+    def pause_writing(self) -> None:
+        """Answers pile up: the client has as long to read them as it has to send a body."""
+        self.blocked = self.now() + self.limits.body
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """The client has read."""
+        self.blocked = math.inf
+        super().resume_writing()
+
     def finish(self) -> None:
         """Close after the last answer.
 
         While the client is still sending, closing would reset the connection and could take the
         answer with it: then only stop listening, for a moment.
         """
+        self.pipeline.clear()
         if self.receiving or self.deaf:
             self.deaf = True
             self.deadline = self.now() + self.limits.linger
@@ -209,6 +256,8 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The request's application starts, or waits for the one before it."""
+        if len(self.pipeline) >= self.limits.pipelined:
+            raise _TooManyError
         self.in_header = False
         self.deadline = self.now() + self.limits.body
         version = self.parser.get_http_version()
@@ -277,16 +326,17 @@ class Connection(HttpToolsProtocol):
         """An answer is written: the next request of the pipeline, or wait for one."""
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
         elif not self.receiving:
             self.deadline = self.now() + self.limits.idle
+        self.flow.resume_reading()
 
     # refusals below ASGI
 
     def refuse(self, status: int) -> None:
         """Answer a request that is not worth an application, and close."""
+        self.closed("header_too_large" if status == 431 else "bad_request")
         cycle = self.cycle
         if self.in_header or cycle is None:
             if cycle is not None and not cycle.response_complete:
@@ -307,14 +357,19 @@ class Connection(HttpToolsProtocol):
         self.receiving = True
         self.finish()
 
-    def _refuse_upgrade(self) -> None:
-        """An upgrade that nobody offered is ignored (RFC 9110, 7.8), and the line not reused."""
+    def _ignore_upgrade(self) -> None:
+        """An upgrade that nobody offered is ignored (RFC 9110, 7.8), and the line not reused.
+
+        httptools takes no body after such a header, so a request that has one is refused.
+        """
+        names = {name for name, _ in self.headers}
+        if names & {b"content-length", b"transfer-encoding"}:
+            self.refuse(400)
+            return
         self.deaf = True
         self.receiving = False
-        if self.cycle is not None:
-            self.cycle.keep_alive = False
-            self.cycle.more_body = False
-            self.cycle.message_event.set()
+        self.cycle.keep_alive = self.cycle.more_body = False
+        self.cycle.message_event.set()
 
 
 def _target(url: bytes) -> tuple[str, bytes]:
