@@ -44,7 +44,13 @@ def read(value: Mapping[str, Any]) -> tuple[model.Spec | None, list[Finding]]:
 def known(path: Path) -> tuple[str, ...]:
     """The names of the fields of the part of a spec at `path`, none if it is no part of ours."""
     part = _part(path)
-    return tuple(_names(part)) if part else ()
+    return tuple(children(part)) if part else ()
+
+
+def children(part: type[model.Model]) -> dict[str, type[model.Model] | None]:
+    """The fields of a part by their YAML names, each with the model of what it holds."""
+    fields = part.model_fields.items()
+    return {field.alias or name: _inner(field.annotation) for name, field in fields}
 
 
 def _nulls(path: Path, value: Any) -> Iterator[Finding]:
@@ -89,8 +95,8 @@ def _below(path: Path, key: str) -> str:
         return ""
     if part is model.Step and key in _IN_CONTAINER:
         return f"write it inside container: container.{key}"
-    for name, child in _names(part).items():
-        if child and key in _names(child):
+    for name, child in children(part).items():
+        if child and key in children(child):
             return f"did you mean {name}.{key}?"
     return ""
 
@@ -195,14 +201,8 @@ def _part(path: Path) -> type[model.Model] | None:
     part: type[model.Model] | None = model.Spec
     for step in path:
         if isinstance(step, str) and part is not None:
-            part = _names(part).get(step)
+            part = children(part).get(step)
     return part
-
-
-def _names(part: type[model.Model]) -> dict[str, type[model.Model] | None]:
-    """The fields of a part by their YAML names, each with the model of what it holds."""
-    fields = part.model_fields.items()
-    return {field.alias or name: _inner(field.annotation) for name, field in fields}
 
 
 def _inner(annotation: Any) -> type[model.Model] | None:

@@ -178,7 +178,7 @@ class _Reader:
         first = self._places.setdefault(key, place)
         if first == place:
             return []
-        what = f"there is already a {kind} {'/'.join(filter(None, key[1:]))} at {first}"
+        what = f"{kind} {'/'.join(filter(None, key[1:]))} is already at {first}"
         return [Finding(("metadata", "name"), what, "rename or remove one of them")]
 
 
