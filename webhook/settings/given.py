@@ -21,4 +21,4 @@ def nearest(name: str, names: Collection[str]) -> str:
     """The name that was probably meant, or an empty text."""
     from difflib import get_close_matches  # only for who mistyped
 
-    return next(iter(get_close_matches(name, names, 1, 0.75)), "")
+    return next(iter(get_close_matches(name, names, 1, 0.7)), "")

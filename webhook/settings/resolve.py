@@ -77,13 +77,17 @@ def _from_environment(environment: Mapping[str, str], problems: list[str]) -> It
             continue
         setting = _VARIABLES.get(name)
         if setting is None:
-            near = "" if name == CONFIG_VARIABLE else nearest(name, _VARIABLES)
-            if near:
-                problems.append(f"{name}: no such setting; did you mean {near}?")
+            problems += [] if name == CONFIG_VARIABLE else _misspelt(name)
         elif setting.kind is Kind.PATHS:
             yield Given(setting, name, tuple(text.split(":")))
         elif text or setting.many:
             yield Given(setting, name, _split(setting, (text,)))
+
+
+def _misspelt(name: str) -> list[str]:
+    """A variable of our prefix may be another program's: only what is nearly ours is a problem."""
+    near = nearest(name.removeprefix(PREFIX), [known.removeprefix(PREFIX) for known in _VARIABLES])
+    return [f"{name}: no such setting; did you mean {PREFIX}{near}?"] if near else []
 
 
 def _split(setting: Setting, texts: tuple[str, ...]) -> tuple[str, ...]:

@@ -23,16 +23,19 @@ EXCLUDED_NAMESPACES = (
 
 
 class Kind(Enum):
-    """What a setting's text means; the value is how `--help` calls it."""
+    """What a setting's text means."""
 
-    PATHS = "PATH…"  # repeatable; `:` between them in the environment
-    GLOBS = "GLOB…"  # repeatable; `,` between them
-    PATH = "PATH"
-    TEXT = "TEXT"
-    CHOICE = "CHOICE"
-    INTEGER = "N"
-    SECONDS = "SECONDS"
-    SWITCH = "SWITCH"
+    PATHS = "paths"  # repeatable; `:` between them in the environment
+    GLOBS = "globs"  # repeatable; `,` between them
+    PATH = "path"
+    TEXT = "text"
+    CHOICE = "choice"
+    INTEGER = "integer"
+    SECONDS = "seconds"
+    SWITCH = "switch"
+
+
+_METAVARS = {Kind.PATHS: "PATH", Kind.GLOBS: "GLOB", Kind.INTEGER: "N", Kind.SWITCH: ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,7 @@ class Setting:
     @property
     def metavar(self) -> str:
         """What stands behind the flag in `--help`; empty for a switch."""
-        shown = {Kind.CHOICE: "|".join(self.choices), Kind.SWITCH: ""}
-        return shown.get(self.kind, self.kind.value.rstrip("…"))
+        return "|".join(self.choices) or _METAVARS.get(self.kind, self.kind.value.upper())
 
     @property
     def shown_default(self) -> str:
@@ -104,7 +106,7 @@ class Setting:
 
 def _choice(setting: Setting, text: str) -> str:
     if text not in setting.choices:
-        wanted = " or ".join(setting.choices)
+        wanted = ", ".join(setting.choices[:-1]) + f" or {setting.choices[-1]}"
         msg = f"{text!r} is none of its values; write {wanted}"
         raise ValueError(msg)
     return text
