@@ -130,7 +130,7 @@ def test_the_image_runs_with_nothing_allowed(podman: Podman, image: str) -> None
 def test_the_image_holds_no_tools_and_no_keys(podman: Podman, image: str) -> None:
     """Neither compiler nor pip nor build backend came along, nor anything of the checkout."""
     script = (
-        "command -v gcc cc make git; ls /opt/initject/bin | grep -E '^(pip|hatch|uv)'; "
+        "command -v gcc cc make git; ls /opt/initject/bin | grep -E '^(pip|hatch|uv$)'; "
         "ls -d /build /opt/build; "
         "find /opt/initject -name '*.key' -o -name tests -path '*webhook*'"
     )
