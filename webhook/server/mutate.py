@@ -14,6 +14,8 @@ from webhook.inject.decision import Decision, Options
 from webhook.policy.namespace import Namespace
 from webhook.review import codec, response
 from webhook.review.request import Request
+from webhook.server import record
+from webhook.telemetry import Metrics
 
 if TYPE_CHECKING:
     from webhook.policy.index import PolicySet
@@ -73,25 +75,6 @@ class Source(Protocol):
         """The namespace, or None when there is none; may take as long as it likes."""
 
 
-class Meter(Protocol):
-    """What is counted of reviews."""
-
-    def begin(self) -> None:
-        """A request has come in."""
-
-    def end(self, code: int, seconds: float) -> None:
-        """It was answered with this HTTP status."""
-
-    def refused(self, field: str) -> None:
-        """It was no AdmissionReview, by this field."""
-
-    def decided(self, request: Request, decision: Decision) -> None:
-        """It was decided."""
-
-    def bug(self) -> None:
-        """It met a bug of ours."""
-
-
 class Mutate:
     """The ASGI application. Everything that it needs comes in here."""
 
@@ -102,7 +85,7 @@ class Mutate:
         namespaces: Namespaces,
         options: Options,
         *,
-        meter: Meter,
+        metrics: Metrics,
         body_bytes: int,
         source: Source | None = None,
     ) -> None:
@@ -110,14 +93,14 @@ class Mutate:
         self._policies = policies
         self._namespaces = namespaces
         self._options = options
-        self._meter = meter
+        self._metrics = metrics
         self._body_bytes = body_bytes
         self._source = source
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one HTTP request."""
         began = time.perf_counter()
-        self._meter.begin()
+        self._metrics.begin()
         status = 499  # the client went away: nobody is answered, but it is counted
         try:
             answer = self._refuse(scope) or await self._read(scope, receive)
@@ -130,7 +113,7 @@ class Mutate:
             )
             await send({"type": "http.response.body", "body": body})
         finally:
-            self._meter.end(status, time.perf_counter() - began)
+            self._metrics.end(status, time.perf_counter() - began)
 
     def _refuse(self, scope: Any) -> Answer | None:
         """What can be said from the headers alone."""
@@ -159,6 +142,7 @@ class Mutate:
             return None
         if len(body) > self._body_bytes:
             return self._too_large()
+        self._metrics.received(len(body))
         return await self._answer(body, scope)
 
     def _too_large(self) -> Answer:
@@ -168,7 +152,7 @@ class Mutate:
         try:
             request = codec.decode(body)
         except ReviewError as error:
-            self._meter.refused(error.field)
+            self._metrics.refused(error.field)
             log.info("review refused", extra={"field": error.field, "reason": str(error)})
             return _error(400, str(error))
         try:
@@ -178,21 +162,22 @@ class Mutate:
                 namespace = await self._ask(self._source, request, scope)
             decision = self._decide(request, policies, namespace, self._options)
             answer = _encode(request.uid, decision)
+            record.record(self._metrics, request, decision)
         except Exception:
-            self._meter.bug()
+            self._metrics.bug()
             log.exception("review failed", extra={"uid": request.uid})
             return _error(500, BUG)
-        self._meter.decided(request, decision)
         return 200, (_IS_JSON,), answer
 
     async def _ask(self, source: Source, request: Request, scope: Any) -> Namespace | None:
-        """One read of a namespace, within the request's deadline."""
+        """One read of a namespace, within the request's deadline; None when it fails."""
         seconds = deadline(scope["query_string"]) * MARGIN
         try:
             async with asyncio.timeout(seconds):
                 return await source.read(request.namespace)
-        except TimeoutError:
-            log.warning("namespace not read in time", extra={"namespace": request.namespace})
+        except Exception as error:  # whatever it is, the policies' `onError` is the answer to it
+            why = type(error).__name__
+            log.warning("namespace not read", extra={"namespace": request.namespace, "error": why})
             return None
 
 
