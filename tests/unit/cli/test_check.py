@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.cli.conftest import POLICY, World
 
-MISSPELT = POLICY.replace("podSelector:", "podSelecter:")
+WRONG = POLICY + "  order: soon\n"
 LATEST = POLICY.replace("wait:1.4", "wait:latest")
 
 
@@ -22,11 +22,11 @@ def test_nothing_is_wrong(world: World) -> None:
 
 def test_an_error(world: World) -> None:
     """An error is one line with its place, then a summary; the status is 1."""
-    path = world.write("p.yaml", MISSPELT)
+    path = world.write("p.yaml", WRONG)
     ran = world.run("check", path)
 
     line, summary = ran.out.splitlines()
-    assert line.startswith(f"{path}:6:5: spec.match.podSelecter: ")
+    assert line.startswith(f"{path}:10:10: spec.order: ")
     assert summary == "1 error in 1 file"
     assert ran.status == 1
 
@@ -44,19 +44,19 @@ def test_a_warning(world: World, options: list[str], status: int) -> None:
 
 def test_as_json(world: World) -> None:
     """`-o json` prints counts and problems."""
-    report: dict[str, Any] = world.run("check", "-o", "json", world.write("p.yaml", MISSPELT)).json
+    report: dict[str, Any] = world.run("check", "-o", "json", world.write("p.yaml", WRONG)).json
 
     assert (report["errors"], report["warnings"]) == (1, 0)
-    assert report["problems"][0]["field"] == "spec.match.podSelecter"
+    assert report["problems"][0]["field"] == "spec.order"
     assert report["problems"][0]["severity"] == "error"
 
 
 def test_as_annotations(world: World) -> None:
     """`-o github` prints annotations for a pull request."""
-    path = world.write("p.yaml", MISSPELT)
+    path = world.write("p.yaml", WRONG)
     ran = world.run("check", "-o", "github", path)
 
-    assert ran.out.startswith(f"::error file={path},line=6,col=5,title=spec.match.podSelecter::")
+    assert ran.out.startswith(f"::error file={path},line=10,col=10,title=spec.order::")
 
 
 def test_a_folder_without_policies(world: World) -> None:
@@ -78,7 +78,8 @@ def test_a_path_that_is_not_there(world: World) -> None:
 
 def test_every_file_at_once(world: World) -> None:
     """The problems of all files come in one run, by file and place."""
-    paths = [world.write(name, MISSPELT) for name in ("a.yaml", "b.yaml")]
+    names = ("a", "b")
+    paths = [world.write(name, WRONG.replace("database", name)) for name in names]
     ran = world.run("check", "-o", "json", *reversed(paths))
 
     assert [problem["file"] for problem in json.loads(ran.out)["problems"]] == paths

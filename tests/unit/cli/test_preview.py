@@ -50,7 +50,7 @@ def test_diff(preview: Preview) -> None:
     ran = preview(DEPLOYMENT, POD, SERVICE)
 
     assert "Deployment payments/checkout: injected by database\n" in ran.out
-    assert "\n+      - name: wait\n" in ran.out
+    assert "\n+        - name: wait\n" in ran.out
     assert "Pod payments/other: unchanged, no policy is for it\n" in ran.out
     assert ran.err == "1 injected, 1 unchanged, 1 other object untouched\n"
 
@@ -94,11 +94,11 @@ def test_without_policies(world: World) -> None:
 
 def test_broken_policies(world: World) -> None:
     """With an error in the policies nothing is decided; the errors are printed."""
-    policy = world.write("p.yaml", POLICY.replace("podSelector", "podSelecter"))
+    policy = world.write("p.yaml", POLICY + "  order: soon\n")
     ran = world.run("preview", "--policies", policy, world.write("pod.yaml", POD))
 
     assert (ran.status, ran.out) == (1, "")
-    assert ran.err.startswith(f"{policy}:6:5: ")
+    assert ran.err.startswith(f"{policy}:10:10: ")
 
 
 def test_a_template_that_cannot_be_read(preview: Preview) -> None:

@@ -32,13 +32,13 @@ def test_a_case_fails(world: World) -> None:
 
     assert ran.status == 1
     assert ran.out.startswith("FAILED wait/is-injected\n--- ")
-    assert "\n+      - name: wait\n" in ran.out
+    assert "\n+        - name: wait\n" in ran.out
     assert ran.out.endswith("1 passed, 1 failed\n")
 
 
 def test_update(world: World) -> None:
     """--update writes what happens, keeps the comment at the top, and then all is well."""
-    folder = case(world, "wait", DEPLOYMENT, "# Why.\n" + DEPLOYMENT)
+    folder = case(world, "wait", DEPLOYMENT, "# Why.\nkind: Deployment\n")
     updated = world.run("test", "--update", str(world.folder))
     again = world.run("test", str(world.folder))
 
@@ -81,7 +81,7 @@ def test_junit(world: World) -> None:
 
     failure = ET.fromstring(ran.out).find(".//failure")
     assert failure is not None
-    assert "+      - name: wait" in (failure.text or "")
+    assert "+        - name: wait" in (failure.text or "")
 
 
 def test_a_refusal(world: World) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from webhook.inject.decision import Code, Decision
+from webhook.inject.decision import Code, Decision, Reason
 
 # A policy was for this pod, and was left out all the same: the user should see it.
 LEFT_OUT = frozenset(
@@ -52,15 +52,22 @@ def _why(decision: Decision) -> str:
 def notes(decision: Decision) -> Iterator[str]:
     """Below it: policies that were left out, what is worth knowing, and the API server's warnings.
 
-    A warning that only repeats one of the reasons is not said twice.
+    What a warning says already is not said twice.
     """
-    for reason in decision.reasons:
-        if not decision.allowed or reason.code not in LEFT_OUT | WORTH_KNOWING:
-            continue
-        left_out = reason.code in LEFT_OUT
-        mark = click.style("left out", fg="yellow") if left_out else str(reason.code)
-        why = [str(reason.code)] if left_out else []
-        parts = [mark, reason.policy, *why, reason.field, reason.detail]
-        yield "  " + ": ".join(part for part in parts if part)
     for warning in decision.warnings:
         yield f"  {click.style('warning', fg='yellow')}: {warning}"
+    for reason in decision.reasons if decision.allowed else ():
+        if reason.code in LEFT_OUT | WORTH_KNOWING and not _warned(reason, decision):
+            yield f"  {_note(reason)}"
+
+
+def _warned(reason: Reason, decision: Decision) -> bool:
+    return any(
+        reason.policy in warning and reason.detail in warning for warning in decision.warnings
+    )
+
+
+def _note(reason: Reason) -> str:
+    mark = [click.style("left out", fg="yellow")] if reason.code in LEFT_OUT else []
+    parts = [*mark, reason.policy, str(reason.code), reason.field, reason.detail]
+    return ": ".join(part for part in parts if part)
