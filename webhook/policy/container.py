@@ -47,7 +47,8 @@ def findings(
     clean, found = walk.walk("Container", container, _RULES)
     if volumes is not None:
         found += mounts.unknown_volumes(clean, volumes)
-    found += _image(container, borrowed=image_borrowed)
+    if "image" not in walk.misspelt("Container", container):
+        found += _image(container, borrowed=image_borrowed)
     found += _sizes(clean)
     return found
 

@@ -25,10 +25,6 @@ def is_sidecar(container: Mapping[str, Any]) -> bool:
 def _only_sidecars(container: Mapping[str, Any], path: Path) -> Iterator[Finding]:
     """Kubernetes runs a regular init container to its end, so nothing probes or stops it."""
     if is_sidecar(container):
-        for name in ("livenessProbe", "startupProbe"):
-            if container.get(name, {}).get("successThreshold", 1) not in (0, 1):
-                here = (*path, name, "successThreshold")
-                yield Finding(here, f"must be 1 in a {name}", "remove it")
         return
     for name in (*_PROBES, "lifecycle"):
         if name in container:
@@ -45,13 +41,24 @@ def _only_sidecars(container: Mapping[str, Any], path: Path) -> Iterator[Finding
             yield Finding(here, what, "remove resizePolicy")
 
 
+def _probes(container: Mapping[str, Any], path: Path) -> Iterator[Finding]:
+    """What one kind of probe may not say, in a sidecar."""
+    if not is_sidecar(container):
+        return
+    for name in ("livenessProbe", "startupProbe"):
+        if container.get(name, {}).get("successThreshold", 1) not in (0, 1):  # 0 is the default
+            here = (*path, name, "successThreshold")
+            yield Finding(here, f"must be 1 in a {name}", "remove it")
+    if "terminationGracePeriodSeconds" in container.get("readinessProbe", {}):
+        here = (*path, "readinessProbe", "terminationGracePeriodSeconds")
+        yield Finding(here, "a readinessProbe ends nothing, so it cannot have it", "remove it")
+
+
 def _restart_policy(container: Mapping[str, Any], path: Path) -> Iterator[Finding]:
     policy, here = container.get("restartPolicy"), (*path, "restartPolicy")
     if policy in ("OnFailure", "Never"):
         what = f"{policy} on an init container needs Kubernetes 1.35"
         yield Finding(here, what, "older clusters refuse the pod", "warning")
-    if policy == "":
-        yield Finding(here, "restartPolicy is empty", "remove it, or write Always for a sidecar")
 
 
 def _restart_rules(container: Mapping[str, Any], path: Path) -> Iterator[Finding]:
@@ -103,7 +110,7 @@ def _stop_signal(lifecycle: Mapping[str, Any], path: Path) -> Iterator[Finding]:
 
 
 RULES: Rules = {
-    "Container": (_only_sidecars, _restart_policy, _restart_rules, _ports),
+    "Container": (_only_sidecars, _probes, _restart_policy, _restart_rules, _ports),
     "HTTPGetAction": (_http,),
     "Lifecycle": (_stop_signal,),
 }

@@ -7,13 +7,17 @@ capabilities(7) for the names.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from webhook.document.problem import Finding, Path
 from webhook.policy import words
+from webhook.policy.apiserver import formats
 from webhook.policy.apiserver.walk import Rules
 
+# At most one backslash; no control characters; none of the characters Windows keeps for itself.
+_USER = re.compile(r"(?:[^\\\x00-\x1f]{0,255}\\)?[^\x00-\x1f\"/\\:;|=,+*?<>@\[\]]{0,104}")
 MAX_WINDOWS_SPEC = 64 * 1024  # bytes of a GMSA credential spec
 
 _CAPABILITIES = """
@@ -69,14 +73,18 @@ def _localhost(profile: Mapping[str, Any], path: Path) -> Iterator[Finding]:
 
 
 def _windows(options: Mapping[str, Any], path: Path) -> Iterator[Finding]:
-    for key in ("gmsaCredentialSpec", "runAsUserName"):
+    for key in ("gmsaCredentialSpec", "gmsaCredentialSpecName", "runAsUserName"):
         if options.get(key) == "":
             yield Finding((*path, key), f"{key} is empty", "remove it, or write a value")
     if len(options.get("gmsaCredentialSpec", "")) > MAX_WINDOWS_SPEC:
         yield Finding((*path, "gmsaCredentialSpec"), "is longer than 64 KiB", "shorten it")
     user = options.get("runAsUserName", "")
-    if user.count("\\") > 1:
-        yield Finding((*path, "runAsUserName"), "has more than one backslash", "write DOMAIN\\USER")
+    if not formats.is_template(user) and not _USER.fullmatch(user):
+        what = f"{user!r} is no user of Windows"
+        yield Finding((*path, "runAsUserName"), what, "write USER or DOMAIN\\USER")
+    if options.get("hostProcess"):
+        what = "is refused unless all containers of the pod are host processes"
+        yield Finding((*path, "hostProcess"), what, "match only such pods", "warning")
 
 
 RULES: Rules = {

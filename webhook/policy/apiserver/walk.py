@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from webhook.document.problem import Finding, Path
 from webhook.policy import quantity, words
-from webhook.policy.apiserver import formats, shape, tables
+from webhook.policy.apiserver import formats, shape, stored, tables
 
 Rule = Callable[[Mapping[str, Any], Path], Iterable[Finding]]
 Rules = Mapping[str, tuple[Rule, ...]]
@@ -46,7 +46,7 @@ class _Walker:
                 kept = self._field((type_name, name), field, held, (*path, name))
                 if kept is not _WRONG:
                     clean[name] = kept
-        self.findings += _missing(type_name, value, path)
+        self.findings += _missing(type_name, value, path, misspelt(type_name, value))
         self.findings += _one_of(type_name, value, path)
         for rule in self._rules.get(type_name, ()):
             self.findings += rule(clean, path)
@@ -96,7 +96,7 @@ def _string(key: tables.Key, held: object) -> Fault:
     if formats.is_template(held):
         return None
     allowed = tables.ENUMS.get(key, ()) or tables.ITEMS.get(key, ())
-    if allowed and held not in allowed and held:
+    if allowed and held not in allowed and (held or key in stored.POINTERS):
         return f"{held!r} is no value of {key[1]}", words.meant(held, [w for w in allowed if w])
     wrong = tables.FORMATS[key](held) if held and key in tables.FORMATS else ""
     return (f"{held!r} {wrong}", _mended(held, tables.FORMATS[key])) if wrong else None
@@ -115,8 +115,10 @@ def _integer(key: tables.Key, held: object) -> Fault:
         return f"must be a whole number, not {words.kind(held)}", _as_number(held)
     low, high = tables.RANGES.get(key, _INT64 if key in _LONG else _INT32)
     if not low <= held <= high:
-        shown = (oct(held), oct(low), oct(high)) if "ode" in key[1] else (held, low, high)
-        return "{} is not between {} and {}".format(*shown), ""
+        octal = key[1] in ("mode", "defaultMode")
+        shown = [f"0{number:o}" if octal else str(number) for number in (abs(held), low, high)]
+        what = f"{'-' if held < 0 else ''}{shown[0]} is out of range"
+        return what, f"write {shown[1]} to {shown[2]}"
     return None
 
 
@@ -223,10 +225,20 @@ def _holder(fields: Mapping[str, shape.Field], name: str) -> str | None:
 _TYPE_NAMES = {"Container": "a container", "Volume": "a volume", "EnvVar": "a variable"}
 
 
-def _missing(type_name: str, value: Mapping[str, Any], path: Path) -> Iterator[Finding]:
+def misspelt(type_name: str, value: Mapping[str, Any]) -> set[str | None]:
+    """The fields that were most likely meant by those that the type does not have."""
+    fields = shape.types()[type_name]
+    return {words.nearest(str(name), fields) for name in value if name not in fields}
+
+
+def _missing(
+    type_name: str, value: Mapping[str, Any], path: Path, meant: set[str | None]
+) -> Iterator[Finding]:
     required = [n for n, field in shape.types()[type_name].items() if field.required]
     for name in (*required, *tables.REQUIRED.get(type_name, ())):
         held = value.get(name)
+        if held is None and name in meant:
+            continue  # said already, with the right name
         if held is None:
             yield Finding((*path, name), f"{name} is missing", f"write {name}")
         elif held in ("", []) and (type_name, name) not in tables.MAY_BE_EMPTY:
