@@ -71,15 +71,9 @@ def _rejects(policy: Policy, code: Code) -> bool:
 
 def finished(draft: Draft, options: Options, *, enforcing: bool) -> Decision:
     """The decision that a draft comes to: placed, patched, marked."""
-    audit = _audit_annotations(draft)
     if draft.denials:
-        return Decision(
-            allowed=False,
-            message="; ".join(draft.denials),
-            warnings=tuple(draft.warnings),
-            reasons=tuple(draft.reasons),
-            audit=audit,
-        )
+        return _denied(draft)
+    audit = _audit_annotations(draft)
     blocks = [_block(proposal) for proposal in draft.applied]
     arrangement = place.arrange(list(draft.so_far.init), blocks, options.keep_first)
     for key, clause in arrangement.contradictions:
@@ -98,6 +92,17 @@ def finished(draft: Draft, options: Options, *, enforcing: bool) -> Decision:
         warnings=tuple(draft.warnings),
         reasons=tuple(draft.reasons),
         audit=audit,
+    )
+
+
+def _denied(draft: Draft) -> Decision:
+    """A refusal: nothing is applied, whatever other policies had planned."""
+    planned = (Code.APPLIED, Code.CHANGED)
+    return Decision(
+        allowed=False,
+        message="; ".join(draft.denials),
+        warnings=tuple(draft.warnings),
+        reasons=tuple(reason for reason in draft.reasons if reason.code not in planned),
     )
 
 
