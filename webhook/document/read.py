@@ -23,6 +23,8 @@ MAX_DEPTH = 200
 # server takes 3 MiB of an object, at some 30 bytes a value.
 MAX_REPEATED = 100_000
 
+_MAX_SHOWN = 20  # parts of a path in a message; more say nothing and fill the screen
+
 _DOCUMENT = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 _BLANK = re.compile(r"(?:\s+|^[#%].*$)*", re.MULTILINE)  # what may stand before a document
 _PLAIN, _TEXT, _LIST, _MAP = "plain", "text", "list", "map"
@@ -286,7 +288,7 @@ class _Builder:
             return value
         if isinstance(value, int):  # bool is one too
             text = str(value).lower()
-            what = f"the key `{node.value}` is no text; it is read as `{text}`"
+            what = f'the key `{node.value}` is no text; it is read as "{text}"'
             self._wrong(node, what, "quote it", "warning")
             return text
         self._wrong(node, f"the key `{node.value}` is no text", "quote it")
@@ -299,7 +301,7 @@ class _Builder:
     def _wrong(self, node: Node, what: str, advice: str, severity: Severity = "error") -> None:
         mark = node.start_mark
         place = (self._line + mark.line + 1, mark.column + 1)
-        name = path_text(tuple(self._path))
+        name = path_text(tuple(self._path[:_MAX_SHOWN]))
         self.problems.append(Problem(self._file, *place, name, what, advice, severity))
 
 

@@ -27,7 +27,7 @@ _INTEGER = re.compile(
 )
 _BASES = (16, 2, 8, 10)
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
-_MAX_EXACT = 1e21  # from here on Go's encoding/json writes an exponent
+_MAX_WHOLE = 2.0**63  # what is larger stays a float, as JSON encoders have 64 bits
 
 
 def resolve(text: str) -> Scalar:
@@ -61,4 +61,4 @@ def _float(plain: str, text: str) -> Scalar:
     value = float(plain)
     if math.isinf(value):
         return text
-    return int(value) if value.is_integer() and abs(value) < _MAX_EXACT else value
+    return int(value) if value.is_integer() and abs(value) < _MAX_WHOLE else value

@@ -26,12 +26,10 @@ _INDENT = "check the indentation of this line and of those above it; spaces only
 _QUOTED = "close the quote, or put another quote around a text that contains one"
 
 # By what libyaml says of the fault: our words, and what to do.
+_COLON = "mapping values are not allowed in this context"
+_KEY = "did not find expected key"
 _SAYINGS: dict[str, tuple[str, str]] = {
-    "mapping values are not allowed in this context": (
-        "a `:` where no key can stand",
-        "quote the value if it contains `: `, else check the indentation",
-    ),
-    "did not find expected key": ("the line does not fit in with those above", _INDENT),
+    _KEY: ("the line does not fit in with those above", _INDENT),
     "could not find expected ':'": (
         "a key without `:`",
         "write `key: value`, with a space after the `:`",
@@ -44,10 +42,11 @@ _SAYINGS: dict[str, tuple[str, str]] = {
         "a list entry where none can stand",
         "begin the list on a line of its own",
     ),
-    "did not find expected ',' or ']'": ("a `[` that is not closed", "write `,` or `]`"),
-    "did not find expected ',' or '}'": ("a `{` that is not closed", "write `,` or `}`"),
+    "did not find expected ',' or ']'": ("a `[` that is not closed", "write `]` at its end"),
+    "did not find expected ',' or '}'": ("a `{` that is not closed", "write `}` at its end"),
     "found unexpected end of stream": ("a quote that is not closed", _QUOTED),
     "found unexpected document indicator": ("a quote that is not closed", _QUOTED),
+    "found unknown directive name": ("a line that starts with `%`", "quote the value"),
     "did not find expected <document start>": (
         "something after the end of the document",
         "write `---` before a new document, else check the indentation",
@@ -85,14 +84,31 @@ def fault(error: YAMLError, text: str) -> Fault:
     """What libyaml found wrong with `text`."""
     if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
         return Fault(len(text), 0, 0, str(error).partition("\n")[0], "")
-    problem, mark = error.problem or "", error.problem_mark
-    what, advice = _SAYINGS.get(problem, (problem, _INDENT))
-    if problem == _CANNOT_START:
-        what, advice = _cannot_start(text[mark.index : mark.index + 1])
+    mark = error.problem_mark
+    what, advice = _told(error.problem or "", text, mark.index)
     place = mark
-    if what == "a quote that is not closed" and error.context_mark is not None:
+    if what.endswith("not closed") and error.context_mark is not None:
         place = error.context_mark  # where it was opened says more than where the text ends
     return Fault(mark.index, place.line, place.column, what, advice)
+
+
+def _told(problem: str, text: str, index: int) -> tuple[str, str]:
+    line = text[text.rfind("\n", 0, index) + 1 : index]
+    if problem == _COLON:
+        return _second_colon(line)
+    if problem == _CANNOT_START:
+        return _cannot_start(text[index : index + 1])
+    if problem == _KEY and re.search(r":.*['\"]\s*$", line):
+        return "something after a closing quote", _QUOTED
+    return _SAYINGS.get(problem, (problem, _INDENT))
+
+
+def _second_colon(line: str) -> tuple[str, str]:
+    """A `: ` that nothing expects: `line` is what stands before it."""
+    if ": " in line:
+        return "a second `: ` in one line", "quote the value"
+    advice = "check the indentation of this line, and that the one above is `key: value`"
+    return "a key where the value of the line above goes on", advice
 
 
 def _cannot_start(character: str) -> tuple[str, str]:
