@@ -1,0 +1,98 @@
+"""The two servers that Initject is measured against: `python -m bench.contenders floor|obvious`."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+import sys
+from typing import Any
+
+import jsonpatch
+import msgspec
+import uvicorn
+from fastapi import FastAPI
+
+CONSTANT = base64.b64encode(
+    b'[{"op":"add","path":"/spec/initContainers","value":[{"name":"a","image":"b"}]}]'
+).decode()
+
+
+async def floor(scope: Any, receive: Any, send: Any) -> None:
+    """The smallest possible webhook: decode the review, answer a constant patch."""
+    body = b""
+    more = True
+    while more:
+        message = await receive()
+        body += message["body"]
+        more = message["more_body"]
+    review = msgspec.json.decode(body)
+    answer = msgspec.json.encode(
+        {
+            "apiVersion": "admission.k8s.io/v1",
+            "kind": "AdmissionReview",
+            "response": {
+                "uid": review["request"]["uid"],
+                "allowed": True,
+                "patchType": "JSONPatch",
+                "patch": CONSTANT,
+            },
+        }
+    )
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": answer})
+
+
+obvious = FastAPI()
+
+
+@obvious.post("/mutate")
+async def mutate(review: dict[str, Any]) -> dict[str, Any]:
+    """What one writes first: a dict body, a deep copy, `jsonpatch.make_patch`; one policy."""
+    pod = review["request"]["object"]
+    after = copy.deepcopy(pod)
+    if any(e["name"] == "DB_HOST" for c in pod["spec"]["containers"] for e in c.get("env", [])):
+        image = "registry.example.com/tools/wait:1.0"
+        host = pod["metadata"]["labels"]["app"]
+        after["spec"].setdefault("initContainers", []).extend(
+            [
+                {"name": "wait-for-database", "image": image, "args": ["--host", host]},
+                {"name": "warm-up", "image": image, "command": ["/bin/warm-up"]},
+            ]
+        )
+    patch = jsonpatch.make_patch(pod, after)
+    return {
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "response": {
+            "uid": review["request"]["uid"],
+            "allowed": True,
+            "patchType": "JSONPatch",
+            "patch": base64.b64encode(json.dumps(list(patch)).encode()).decode(),
+        },
+    }
+
+
+def main(name: str, port: int, folder: str) -> None:
+    """Serve one of them on uvicorn as it comes, with uvloop and httptools."""
+    uvicorn.run(
+        {"floor": floor, "obvious": obvious}[name],
+        host="127.0.0.1",
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=120,
+        ssl_certfile=f"{folder}/tls.crt",
+        ssl_keyfile=f"{folder}/tls.key",
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3])
