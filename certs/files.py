@@ -40,7 +40,10 @@ def read(folder: Path) -> Bundle:
 
 
 def signature(folder: Path) -> Signature:
-    """What `stat` says of the files: equal as long as nobody wrote, replaced or swapped them."""
+    """What `stat` says of the files: equal as long as nobody wrote, replaced or swapped them.
+
+    Links are followed, so that pointing `..data` elsewhere is a change of all three.
+    """
     return tuple(_stat(folder / name) for name in (CERTIFICATE, KEY, CA))
 
 
@@ -80,14 +83,9 @@ def _replace(folder: Path, fresh: Path, bundle: Bundle) -> None:
 
 def _read_once(folder: Path) -> Bundle:
     before = signature(folder)
-    # An open folder stays the same one when `..data` is pointed elsewhere meanwhile.
-    handle = _open_folder(folder)
-    try:
-        certificate = _read_file(folder, handle, CERTIFICATE)
-        key = _read_file(folder, handle, KEY)
-        ca = _read_file(folder, handle, CA, optional=True)
-    finally:
-        os.close(handle)
+    certificate = _read_file(folder / CERTIFICATE)
+    key = _read_file(folder / KEY)
+    ca = _read_file(folder / CA, optional=True)
     if signature(folder) != before:
         text = f"{folder}: the files change while they are read; replace them in one step"
         raise CertificateError(text)
@@ -98,32 +96,21 @@ def _read_once(folder: Path) -> Bundle:
         raise CertificateError(text) from error
 
 
-def _open_folder(folder: Path) -> int:
-    data = folder / DATA
-    try:
-        place = data if (data / CERTIFICATE).exists() else folder
-        return os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        text = f"{folder}: {error.strerror}; give a folder with {CERTIFICATE} and {KEY}"
-        raise CertificateError(text) from error
-
-
-def _read_file(folder: Path, handle: int, name: str, *, optional: bool = False) -> bytes:
+def _read_file(path: Path, *, optional: bool = False) -> bytes:
     try:
         # O_NONBLOCK: a named pipe must not hold us up.
-        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
-        with open(os.open(name, flags, dir_fd=handle), "rb") as file:
+        with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         if optional:
             return b""
-        text = f"{folder / name}: is not there; `initject certs` makes a pair for local work"
+        text = f"{path}: is not there; `initject certs` makes a pair for local work"
         raise CertificateError(text) from error
     except OSError as error:
-        text = f"{folder / name}: cannot be read: {error.strerror}; check owner and mode"
+        text = f"{path}: cannot be read: {error.strerror}; check owner and mode"
         raise CertificateError(text) from error
     if len(content) > MAX_BYTES:
-        text = f"{folder / name}: holds more than {MAX_BYTES} bytes; it is no certificate or key"
+        text = f"{path}: holds more than {MAX_BYTES} bytes; it is no certificate or key"
         raise CertificateError(text)
     return content
 

@@ -173,17 +173,19 @@ def test_a_folder_that_cannot_be_entered_is_a_problem(folder: Path) -> None:
 
 def test_never_mixes_two_moments(folder: Path) -> None:
     """While the kubelet swaps `..data`, each reading has all its files from one side."""
-    for name in "01":
-        (folder / f"..{name}").mkdir()
-        _write(folder / f"..{name}", a=name, b=name, c=name)
+    names = [f"{number:02}.yaml" for number in range(20)]
+    for side in "01":
+        (folder / f"..{side}").mkdir()
+        for name in names:
+            (folder / f"..{side}" / name).write_text(side)
     (folder / "..data").symlink_to("..0")
-    for name in ("a.yaml", "b.yaml", "c.yaml"):
+    for name in names:
         (folder / name).symlink_to(f"..data/{name}")
     stop = threading.Event()
 
     def swap() -> None:
         side = 0
-        while not stop.wait(0.001):
+        while not stop.wait(0.003):
             side = 1 - side
             (folder / "..data_tmp").symlink_to(f"..{side}")
             (folder / "..data_tmp").replace(folder / "..data")
@@ -191,11 +193,11 @@ def test_never_mixes_two_moments(folder: Path) -> None:
     swapper = threading.Thread(target=swap)
     swapper.start()
     try:
-        readings = [files.read(["p"]) for _ in range(50)]
+        readings = [files.read(["p"]) for _ in range(15)]
     finally:
         stop.set()
         swapper.join()
 
-    moments = {frozenset(text for _, text in reading.texts) for reading in readings}
-    assert {frozenset("0"), frozenset("1")} >= moments - {frozenset()}
-    assert moments != {frozenset()}
+    for reading in readings:
+        assert len({text for _, text in reading.texts}) <= 1
+    assert any(reading.texts for reading in readings)
