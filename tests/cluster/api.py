@@ -31,6 +31,22 @@ class Answer:
         return str(self.body.get("message", ""))
 
 
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody to act as, with all rights; `case` goes into the extra field of that name."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+    case: str = ""
+
+    def headers(self) -> list[tuple[str, str]]:
+        """Those of impersonation."""
+        groups = ("system:masters", *self.groups)
+        extra = [("Impersonate-Extra-Case", self.case)] if self.case else []
+        named = [("Impersonate-User", self.name)]
+        return named + [("Impersonate-Group", group) for group in groups] + extra
+
+
 @dataclass(slots=True)
 class Api:
     """A client inside the cluster's network with the administrator's token."""
@@ -48,9 +64,11 @@ class Api:
             timeout=30,
         )
 
-    def ask(self, method: str, path: str, body: Json | None = None, *, user: str = "") -> Answer:
-        """One request; `user` is impersonated, with all rights."""
-        headers = {"Impersonate-User": user, "Impersonate-Group": "system:masters"} if user else {}
+    def ask(
+        self, method: str, path: str, body: Json | None = None, *, user: User | None = None
+    ) -> Answer:
+        """One request; as the administrator, or as `user`."""
+        headers = user.headers() if user else []
         answer = self.inside(self._client.request, method, path, json=body, headers=headers)
         warnings = tuple(
             re.sub(r"\\(.)", r"\1", text)
@@ -59,7 +77,7 @@ class Api:
         )
         return Answer(answer.status_code, answer.json(), warnings)
 
-    def create(self, value: Json, *, user: str = "", dry_run: bool = False) -> Answer:
+    def create(self, value: Json, *, user: User | None = None, dry_run: bool = False) -> Answer:
         """POST an object where its kind and namespace say; unknown fields are refused."""
         query = "?fieldValidation=Strict" + ("&dryRun=All" if dry_run else "")
         return self.ask("POST", collection(value) + query, value, user=user)

@@ -28,11 +28,12 @@ def cluster() -> Iterator[Path]:
     needs.file(BINARIES / "kube-apiserver", how="make cluster builds it")
     with tempfile.TemporaryDirectory(prefix="initject-") as top:
         folder = Path(top) / "cluster"
+        process = machine.up(BINARIES, folder, "--control-plane-only")
         try:
-            machine.up(BINARIES, folder, "--control-plane-only")
             yield folder
         finally:
             machine.down(folder)
+            process.wait()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The gallery behind one webhook: the name of the user who creates a pod says which case it is.
+"""The gallery behind one webhook: something about the user who creates a pod says which case it is.
 
 Reading a case's policies takes no restart, no reload and no second configuration this way, and the
 pod reaches the API server, and us, exactly as the case has it.
@@ -24,7 +24,6 @@ from webhook.store.namespaces import Namespaces
 from webhook.store.policies import Policies
 from webhook.telemetry import Metrics
 
-USER = "case:"  # prefix of the names of users; the rest is the case's name
 BODY_BYTES = 7 * 1024 * 1024
 
 
@@ -42,12 +41,12 @@ class Gallery:
             message = await receive()
             body += message["body"]
             more = message["more_body"]
-        user = msgspec.json.decode(body)["request"]["userInfo"]["username"]
+        (name,) = msgspec.json.decode(body)["request"]["userInfo"]["extra"]["case"]
 
         async def again() -> dict[str, Any]:
             return {"type": "http.request", "body": body, "more_body": False}
 
-        await self._doors[user.removeprefix(USER)](scope, again, send)
+        await self._doors[name](scope, again, send)
 
 
 def door(asked: testing.Asked, metrics: Metrics) -> Mutate:

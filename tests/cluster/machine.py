@@ -36,8 +36,8 @@ class StartError(Exception):
     """The cluster did not start; the text is what its first process printed."""
 
 
-def up(bin_: Path, folder: Path, *flags: str) -> float:
-    """Start a cluster in `folder`, which must not exist yet; the seconds it took.
+def up(bin_: Path, folder: Path, *flags: str) -> subprocess.Popen[bytes]:
+    """Start a cluster in `folder`, which must not exist yet; the process that holds it.
 
     `flags` are those of the command line. Raises StartError.
     """
@@ -61,7 +61,7 @@ def up(bin_: Path, folder: Path, *flags: str) -> float:
             process.wait()
             raise StartError((folder / "machine.log").read_text() or "no word of why")
         time.sleep(0.05)
-    return time.monotonic() - began
+    return process
 
 
 def first_process(folder: Path) -> int:
@@ -80,8 +80,6 @@ def down(folder: Path) -> None:
     outer = int((folder / "pid").read_text())
     with contextlib.suppress(ProcessLookupError):
         os.kill(outer, signal.SIGKILL)  # --kill-child takes the rest along
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(outer, 0)  # when `up` ran in this process
     for _ in range(20):
         if cgroups.remove(folder):
             return
@@ -104,8 +102,9 @@ def run_as_first_process(arguments: argparse.Namespace) -> NoReturn:
 
 
 def run_up(arguments: argparse.Namespace) -> None:
-    seconds = up(arguments.bin, arguments.dir, *sys.argv[4:])
-    sys.stdout.write(f"cluster ready in {seconds:.1f} s\n")
+    began = time.monotonic()
+    up(arguments.bin, arguments.dir, *sys.argv[4:])
+    sys.stdout.write(f"cluster ready in {time.monotonic() - began:.1f} s\n")
 
 
 def run_exec(arguments: argparse.Namespace) -> NoReturn:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.cluster.api import Api, Json
+from tests.cluster.api import Api, Json, User
 
 PATH = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 CREATED_PODS = {
@@ -68,7 +68,7 @@ def in_force(api: Api, name: str) -> bool:
         "metadata": {"name": "probe", "namespace": "default"},
         "spec": {"containers": [container]},
     }
-    return "sentinel.initject.dev" in api.create(pod, user=name, dry_run=True).message
+    return "sentinel.initject.dev" in api.create(pod, user=User(name), dry_run=True).message
 
 
 def until(condition: Callable[[], bool], what: str, *, seconds: float = 20) -> None:

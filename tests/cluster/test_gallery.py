@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import ssl
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 import trustme
 
 from tests.cluster import gallery, registration
-from tests.cluster.api import Api, Json
+from tests.cluster.api import Api, Json, User
 from tests.cluster.network import Inside
 from webhook import testing
 
@@ -27,20 +28,24 @@ TOKEN = "kube-api-access-"  # the volume that the ServiceAccount plugin adds, wi
 
 @pytest.fixture(scope="module")
 def asked() -> dict[str, testing.Asked]:
-    """Every case, read."""
-    return {name: testing.ask(case) for name, case in CASES.items()}
+    """Every case that can be read; the others fail in their own test."""
+    readings = {}
+    for name, case in CASES.items():
+        with contextlib.suppress(testing.CaseError):
+            readings[name] = testing.ask(case)
+    return readings
 
 
 @pytest.fixture(scope="module")
 def webhook(
     api: Api, inside: Inside, ca: trustme.CA, asked: dict[str, testing.Asked]
 ) -> Iterator[gallery.Gallery]:
-    """The gallery as a webhook of the API server, for users who are cases."""
+    """The gallery as a webhook of the API server, for users who name a case."""
     prepare(api, [reading.made.pod for reading in asked.values()])
     application = gallery.Gallery(asked)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ca.issue_cert("127.0.0.1").configure_cert(context)
-    condition = f"request.userInfo.username.startsWith('{gallery.USER}')"
+    condition = "has(request.userInfo.extra) && 'case' in request.userInfo.extra"
     with inside.listen() as sock, gallery.served(application, sock, context):
         hook = registration.webhook(
             "gallery.initject.dev",
@@ -58,14 +63,14 @@ def test_the_api_server_stores_what_the_case_expects(
     name: str, api: Api, asked: dict[str, testing.Asked], webhook: gallery.Gallery
 ) -> None:
     """What comes back is what the server itself makes of the expected pod, or the refusal."""
-    reading = asked[name]
-    only_a_created_pod(reading)
     outcome = testing.run(CASES[name])
     assert outcome.passed, "the case fails offline"
+    reading = asked[name]
+    only_a_created_pod(reading)
     decision = outcome.decision
     assert decision is not None
 
-    answer = api.create(sent(reading.made.pod), user=gallery.USER + name, dry_run=True)
+    answer = api.create(sent(reading.made.pod), user=author(reading, name), dry_run=True)
 
     if not decision.allowed:
         denial = f'admission webhook "gallery.initject.dev" denied the request: {decision.message}'
@@ -74,8 +79,14 @@ def test_the_api_server_stores_what_the_case_expects(
     expected = api.create(sent(decision.pod or reading.made.pod), dry_run=True)
     assert (201, "") == (expected.code, expected.message)
     assert (201, "") == (answer.code, answer.message)
-    assert stored(expected.body) == stored(answer.body)
+    assert "" == testing.difference(stored(expected.body), stored(answer.body))
     assert tuple(decision.warnings) == tuple(w for w in answer.warnings if w in decision.warnings)
+
+
+def author(reading: testing.Asked, name: str) -> User:
+    """Who creates the pod: whom the case says, else nobody in particular."""
+    info = reading.review["request"]["userInfo"]
+    return User(info.get("username", "author"), tuple(info.get("groups", ())), case=name)
 
 
 def only_a_created_pod(reading: testing.Asked) -> None:
@@ -83,7 +94,7 @@ def only_a_created_pod(reading: testing.Asked) -> None:
     request = reading.review["request"]
     if request["operation"] != "CREATE" or request["kind"]["kind"] != "Pod":
         pytest.skip("not about creating a pod")
-    if request.get("subResource") or not isinstance(request["object"], dict):
+    if request.get("subResource") or (request["object"] or {}).get("kind") != "Pod":
         pytest.skip("an API server does not ask this about a pod that is created")
 
 
