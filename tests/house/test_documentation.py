@@ -8,6 +8,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from tests.house import tree
 from webhook.cli import main
 from webhook.inject.decision import Code
-from webhook.policy import model
+from webhook.policy import model, part
 from webhook.settings.table import TABLE, Setting
 from webhook.telemetry.instruments import INSTRUMENTS
 
@@ -79,12 +80,12 @@ def test_each_reason_is_documented() -> None:
 
 def fields() -> Iterator[tuple[str, str]]:
     """Every part of the model and its fields, as YAML has them."""
-    parts: list[type[model.Model]] = [model.Model]
+    parts: list[type[Any]] = [model.Spec]
     while parts:
-        part = parts.pop()
-        parts += part.__subclasses__()
-        for attribute, field in part.model_fields.items():
-            yield part.__name__, field.alias or attribute
+        one = parts.pop()
+        for name, field in part.fields(one).items():
+            yield one.__name__, name
+            parts += [field.part] if field.part else []
 
 
 @functools.cache

@@ -118,7 +118,7 @@ Place = tuple[str, ...]  # names of fields below spec, `[]` for the items of a l
 # What the API server takes over as it stands; an order that reads well.
 _KEPT = (
     "description", "type", "format", "default", "enum", "pattern", "minLength", "maxLength",
-    "minimum", "maximum", "minItems", "maxItems", "minProperties", "maxProperties", "required",
+    "minItems", "maxItems", "minProperties", "maxProperties", "required",
 )  # fmt: skip
 
 
@@ -128,8 +128,6 @@ def structural(node: Mapping[str, Any], place: Place = ()) -> Node:
     if core == "LabelSelector":
         node = {**schema.SELECTOR, "description": node["description"]}
     told = {key: node[key] for key in _KEPT if key in node}
-    if told.get("format") == "int64":  # says its range itself, and as a bound it is refused
-        told = {key: told[key] for key in told if key not in ("minimum", "maximum")}
     if core == "LabelSelector":
         told["x-kubernetes-map-type"] = "atomic"
     elif core or "x-scalar" in node:

@@ -11,13 +11,23 @@ and stay as they were written.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator
-from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
-
-from webhook.policy import name
+from webhook.policy import name as names
+from webhook.policy.form import (
+    Boolean,
+    Choice,
+    Core,
+    Integer,
+    ListOf,
+    MapOf,
+    Pattern,
+    Scalar,
+    Text,
+)
+from webhook.policy.part import Part, needed, told
 
 GROUP = "initject.dev"
 VERSION = "v1alpha1"
@@ -30,342 +40,313 @@ KINDS = (CLUSTER_KIND, NAMESPACED_KIND)
 # namespace only, and whether a pod may leave itself out is the platform's to say.
 CLUSTER_ONLY = ("optOut", "namespaceSelector", "namespaces")
 
-# What each pattern demands, in words.
-LABEL = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-IDENTIFIER = "^[A-Za-z_][A-Za-z0-9_]*$"
-KIND = "^[A-Z][A-Za-z0-9]*$"
-DEMANDS = {
-    LABEL: "consist of lower-case letters, digits and '-', beginning and ending with a letter or "
-    "digit",
-    IDENTIFIER: "consist of letters, digits and '_', not beginning with a digit",
-    KIND: "be a kind as Kubernetes writes it, such as Deployment",
-}
+LABEL = Pattern(
+    "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+    "consist of lower-case letters, digits and '-', beginning and ending with a letter or digit",
+    "-",
+)
+_IDENTIFIER = Pattern(
+    "^[A-Za-z_][A-Za-z0-9_]*$",
+    "consist of letters, digits and '_', not beginning with a digit",
+    "_",
+)
+_KIND = Pattern(
+    "^[A-Z][A-Za-z0-9]*$", "be a kind as Kubernetes writes it, such as Deployment", "title"
+)
+_NAME = Text(names.MAX_NAME, pattern=LABEL)
+_KEY = Text(names.MAX_SUBDOMAIN + 1 + names.MAX_NAME)
+_GLOB = Text(512)
+_GLOBS = ListOf(_GLOB, least=1, most=64)
+_NO_OR_GLOBS = ListOf(_GLOB, most=64)
+_PATH = Text(1024, least=0)
+_SELECTOR = Core("LabelSelector")
 
 
-def _scalar(value: Any) -> str | int | bool:
-    if isinstance(value, (str, int)):
-        return value
-    raise PydanticCustomError("scalar_type", "")  # noqa: EM101 - the type's name, not a message
+def _choice(*words: str) -> Choice:
+    return Choice(words)
 
 
-def _in_core(kind: str) -> Any:
-    """Marks a raw value as an object of core/v1 or meta/v1, for the schemas."""
-    return Field(json_schema_extra={"x-core": kind})
-
-
-Name = Annotated[str, Field(pattern=LABEL, min_length=1, max_length=name.MAX_NAME)]
-Identifier = Annotated[str, Field(pattern=IDENTIFIER, min_length=1, max_length=name.MAX_NAME)]
-Key = Annotated[str, Field(min_length=1, max_length=name.MAX_SUBDOMAIN + 1 + name.MAX_NAME)]
-GlobText = Annotated[str, Field(min_length=1, max_length=512)]
-Globs = Annotated[list[GlobText], Field(min_length=1, max_length=64)]
-Integer = Annotated[
-    int, Field(ge=-(2**63), le=2**63 - 1, json_schema_extra={"format": "int64"})
-]  # CEL's
-Scalar = Annotated[
-    str | int | bool,
-    PlainValidator(_scalar, json_schema_input_type=Any),
-    Field(json_schema_extra={"x-scalar": True}),
-]
-Selector = Annotated[dict[str, Any], _in_core("LabelSelector")]
-Container = Annotated[dict[str, Any], _in_core("Container")]
-
-
-class Model(BaseModel):
-    """What all parts of a policy have in common: strict, frozen, camelCase outside."""
-
-    model_config = ConfigDict(
-        strict=True,
-        extra="forbid",
-        frozen=True,
-        alias_generator=to_camel,
-        defer_build=True,
-        regex_engine="rust-regex",
-    )
-
-
-class Clauses(Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clauses:
     """What a pod and its namespace must be like. Every clause that is present must hold."""
 
-    namespace_selector: Selector | None = Field(
-        default=None,
-        description="Selects namespaces by their labels. An empty selector selects all.",
+    namespace_selector: Mapping[str, Any] | None = told(
+        _SELECTOR, "Selects namespaces by their labels. An empty selector selects all."
     )
-    namespaces: Globs | None = Field(
-        default=None,
-        description="Names of namespaces, as globs (`*` stands for any characters). One must "
-        "match.",
+    namespaces: tuple[str, ...] | None = told(
+        _GLOBS,
+        "Names of namespaces, as globs (`*` stands for any characters). One must match.",
     )
-    pod_selector: Selector | None = Field(
-        default=None, description="Selects pods by their labels. An empty selector selects all."
+    pod_selector: Mapping[str, Any] | None = told(
+        _SELECTOR, "Selects pods by their labels. An empty selector selects all."
     )
-    annotations: (
-        Annotated[
-            dict[Key, Annotated[str, Field(max_length=512)]],
-            Field(min_length=1, max_length=32),
-        ]
-        | None
-    ) = Field(
-        default=None,
-        description="Annotations that the pod must have, each with a glob that its value must "
-        "match; `*` is any value.",
+    annotations: Mapping[str, str] | None = told(
+        MapOf(_KEY, Text(512, least=0), most=32),
+        "Annotations that the pod must have, each with a glob that its value must match; `*` is "
+        "any value.",
     )
-    workloads: (
-        Annotated[
-            list[Annotated[str, Field(pattern=KIND, min_length=1, max_length=name.MAX_NAME)]],
-            Field(min_length=1, max_length=32),
-        ]
-        | None
-    ) = Field(
-        default=None,
-        description="Kinds of the workload that owns the pod, as its author knows it: Deployment, "
-        "StatefulSet, DaemonSet, ReplicaSet, Job, CronJob, any other controller's kind, or None "
-        "for a pod without an owner. Deployment and CronJob are recognised by the form of their "
-        "ReplicaSet or Job.",
+    workloads: tuple[str, ...] | None = told(
+        ListOf(Text(names.MAX_NAME, pattern=_KIND), least=1, most=32),
+        "Kinds of the workload that owns the pod, as its author knows it: Deployment, StatefulSet, "
+        "DaemonSet, ReplicaSet, Job, CronJob, any other controller's kind, or None for a pod "
+        "without an owner. Deployment and CronJob are recognised by the form of their ReplicaSet "
+        "or Job.",
     )
-    service_accounts: Globs | None = Field(
-        default=None, description="Names of service accounts, as globs. The pod's must match one."
+    service_accounts: tuple[str, ...] | None = told(
+        _GLOBS, "Names of service accounts, as globs. The pod's must match one."
     )
-    images: Globs | None = Field(
-        default=None,
-        description="Images, as globs on the text that the pod states (`*` matches `/` too). The "
-        "image of any one application container must match one.",
+    images: tuple[str, ...] | None = told(
+        _GLOBS,
+        "Images, as globs on the text that the pod states (`*` matches `/` too). The image of any "
+        "one application container must match one.",
     )
 
 
-SomeClauses = Annotated[Clauses, Field(json_schema_extra={"minProperties": 1})]
-
-
-class Condition(Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
     """A CEL expression that must be true for the policy to apply."""
 
-    name: Name = Field(
-        description="Names the condition in reasons and messages; unique in the policy."
+    name: str = needed(
+        _NAME,
+        "Names the condition in reasons and messages; unique in the policy.",
+        stand_in="x",
     )
-    expression: str = Field(
-        min_length=1,
-        max_length=4096,
-        description="A CEL expression that gives true or false. Variables: object (the pod), "
-        "request (the admission request), namespaceObject (the pod's namespace) and parameters.",
+    expression: str = needed(
+        Text(4096),
+        "A CEL expression that gives true or false. Variables: object (the pod), request (the "
+        "admission request), namespaceObject (the pod's namespace) and parameters.",
     )
 
 
-class Source(Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
     """Where a parameter's value is read from: exactly one of the fields."""
 
-    pod_annotation: Key | None = Field(
-        default=None, description="The key of an annotation of the pod."
+    pod_annotation: str | None = told(_KEY, "The key of an annotation of the pod.")
+    pod_label: str | None = told(_KEY, "The key of a label of the pod.")
+    namespace_annotation: str | None = told(
+        _KEY, "The key of an annotation of the pod's namespace."
     )
-    pod_label: Key | None = Field(default=None, description="The key of a label of the pod.")
-    namespace_annotation: Key | None = Field(
-        default=None, description="The key of an annotation of the pod's namespace."
-    )
-    namespace_label: Key | None = Field(
-        default=None, description="The key of a label of the pod's namespace."
-    )
+    namespace_label: str | None = told(_KEY, "The key of a label of the pod's namespace.")
 
 
-class Parameter(Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
     """A value that application teams may choose, with a type and rules for it."""
 
-    name: Identifier = Field(
-        description="The name under `parameters` in expressions: letters, digits and '_'."
+    name: str = needed(
+        Text(names.MAX_NAME, pattern=_IDENTIFIER),
+        "The name under `parameters` in expressions: letters, digits and '_'.",
+        stand_in="x",
     )
-    type: Literal["string", "integer", "boolean", "duration", "quantity"] = Field(
+    type: Literal["string", "integer", "boolean", "duration", "quantity"] = told(
+        _choice("string", "integer", "boolean", "duration", "quantity"),
+        "What the value must be. A duration is written as 1h30m, a quantity as 512Mi; both are "
+        "text in expressions.",
         default="string",
-        description="What the value must be. A duration is written as 1h30m, a quantity as 512Mi; "
-        "both are text in expressions.",
     )
-    pattern: Annotated[str, Field(min_length=1, max_length=1024)] | None = Field(
-        default=None,
-        description="An RE2 regular expression that must match the whole value. Strings read from "
-        "a pod need a pattern or an enum.",
+    pattern: str | None = told(
+        Text(1024),
+        "An RE2 regular expression that must match the whole value. Strings read from a pod need a "
+        "pattern or an enum.",
     )
-    enum: Annotated[list[Scalar], Field(min_length=1, max_length=64)] | None = Field(
-        default=None, description="The values that are allowed."
+    enum: tuple[str | int | bool, ...] | None = told(
+        ListOf(Scalar(), least=1, most=64), "The values that are allowed."
     )
-    default: Scalar | None = Field(
-        default=None,
-        description="The value when no source is set. Without one, such a pod is treated as "
-        "onError says.",
+    default: str | int | bool | None = told(
+        Scalar(),
+        "The value when no source is set. Without one, such a pod is treated as onError says.",
     )
-    minimum: Integer | None = Field(
-        default=None, description="The smallest integer that is allowed."
+    minimum: int | None = told(Integer(64), "The smallest integer that is allowed.")
+    maximum: int | None = told(Integer(64), "The largest integer that is allowed.")
+    from_: tuple[Source, ...] | None = told(
+        ListOf(Part(Source), least=1, most=8),
+        "Where the value may come from; the first that is set counts.",
+        name="from",
     )
-    maximum: Integer | None = Field(
-        default=None, description="The largest integer that is allowed."
-    )
-    from_: Annotated[list[Source], Field(min_length=1, max_length=8)] | None = Field(
-        default=None,
-        alias="from",
-        description="Where the value may come from; the first that is set counts.",
-    )
-    description: Annotated[str, Field(max_length=1024)] | None = Field(
-        default=None, description="What the parameter is for, for those who choose it."
+    description: str | None = told(
+        Text(1024, least=0), "What the parameter is for, for those who choose it."
     )
 
 
-class Borrow(Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Borrow:
     """What a step takes from an application container. What the step sets itself wins."""
 
-    container: GlobText = Field(
+    container: str = told(
+        _GLOB,
+        "The name of the application container, as a glob; the first that matches is taken. "
+        "Without it, the first container.",
         default="*",
-        description="The name of the application container, as a glob; the first that matches is "
-        "taken. Without it, the first container.",
     )
-    image: bool = Field(
-        default=False, description="Take the image, with its pull policy, user and groups."
+    image: bool = told(
+        Boolean(), "Take the image, with its pull policy, user and groups.", default=False
     )
-    env: Annotated[list[GlobText], Field(max_length=64)] = Field(
-        default_factory=list,
-        description="Names of environment variables to take, as globs. Variables that load code, "
-        "such as LD_PRELOAD or PATH, are never taken.",
+    env: tuple[str, ...] = told(
+        _NO_OR_GLOBS,
+        "Names of environment variables to take, as globs. Variables that load code, such as "
+        "LD_PRELOAD or PATH, are never taken.",
+        default=(),
     )
-    env_from: bool = Field(
+    env_from: bool = told(
+        Boolean(),
+        "Take envFrom: every variable of the Secrets and ConfigMaps named there.",
         default=False,
-        description="Take envFrom: every variable of the Secrets and ConfigMaps named there.",
     )
-    volume_mounts: Annotated[list[GlobText], Field(max_length=64)] = Field(
-        default_factory=list,
-        description="Names of mounted volumes to take, as globs. The service account token's is "
-        "never taken.",
+    volume_mounts: tuple[str, ...] = told(
+        _NO_OR_GLOBS,
+        "Names of mounted volumes to take, as globs. The service account token's is never taken.",
+        default=(),
     )
 
 
-class Step(Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
     """One thing to do before the application starts: an init container."""
 
-    name: Name = Field(description="The container's name; unique in the policy.")
-    os: Literal["linux", "windows"] = Field(
+    name: str = needed(_NAME, "The container's name; unique in the policy.", stand_in="x")
+    os: Literal["linux", "windows"] = told(
+        _choice("linux", "windows"),
+        "The operating system that the step needs. On a pod of another one the whole policy is "
+        "left out.",
         default="linux",
-        description="The operating system that the step needs. On a pod of another one the whole "
-        "policy is left out.",
     )
-    borrow: Borrow | None = Field(
-        default=None, description="What to take from a container of the application."
-    )
-    container: Container = Field(
-        description="A core/v1 Container without its name. Any string in it may hold templates "
-        "`${…}`, each one CEL expression. With restartPolicy: Always it is a sidecar.",
+    borrow: Borrow | None = told(Part(Borrow), "What to take from a container of the application.")
+    container: Mapping[str, Any] = needed(
+        Core("Container"),
+        "A core/v1 Container without its name. Any string in it may hold templates `${…}`, each "
+        "one CEL expression. With restartPolicy: Always it is a sidecar.",
     )
 
 
-class MountInto(Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MountInto:
     """Where application containers see a volume."""
 
-    containers: Globs = Field(
-        default_factory=lambda: ["*"],
-        description="Names of application containers, as globs; all of them without it.",
-        json_schema_extra={"default": ["*"]},
+    containers: tuple[str, ...] = told(
+        _GLOBS, "Names of application containers, as globs; all of them without it.", default=("*",)
     )
-    mount_path: str = Field(
-        min_length=1,
-        max_length=1024,
-        description="The path inside the container. It must not contain ':'.",
+    mount_path: str = needed(Text(1024), "The path inside the container. It must not contain ':'.")
+    read_only: bool = told(Boolean(), "Whether the application may only read.", default=False)
+    recursive_read_only: Literal["Disabled", "IfPossible", "Enabled"] | None = told(
+        _choice("Disabled", "IfPossible", "Enabled"),
+        "Whether mounts below this one are read-only too; needs readOnly.",
     )
-    read_only: bool = Field(default=False, description="Whether the application may only read.")
-    recursive_read_only: Literal["Disabled", "IfPossible", "Enabled"] | None = Field(
-        default=None, description="Whether mounts below this one are read-only too; needs readOnly."
+    sub_path: str | None = told(_PATH, "The path inside the volume, instead of its root.")
+    sub_path_expr: str | None = told(
+        _PATH, "As subPath, with $(NAME) for the container's environment variables."
     )
-    sub_path: Annotated[str, Field(max_length=1024)] | None = Field(
-        default=None, description="The path inside the volume, instead of its root."
-    )
-    sub_path_expr: Annotated[str, Field(max_length=1024)] | None = Field(
-        default=None,
-        description="As subPath, with $(NAME) for the container's environment variables.",
-    )
-    mount_propagation: Literal["None", "HostToContainer", "Bidirectional"] | None = Field(
-        default=None, description="How mounts are passed between the host and the container."
+    mount_propagation: Literal["None", "HostToContainer", "Bidirectional"] | None = told(
+        _choice("None", "HostToContainer", "Bidirectional"),
+        "How mounts are passed between the host and the container.",
     )
 
 
-class Volume(Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volume:
     """A further volume of the pod: a core/v1 Volume, and where the application sees it."""
 
-    model_config = ConfigDict(extra="allow", json_schema_extra={"x-core": "Volume"})
-
-    name: Name = Field(description="The volume's name; unique in the policy.")
-    mount_into: Annotated[list[MountInto], Field(max_length=16)] = Field(
-        default_factory=list,
-        description="The mounts of application containers. Steps mount the volume themselves, "
-        "with volumeMounts.",
+    name: str = needed(_NAME, "The volume's name; unique in the policy.", stand_in="x")
+    mount_into: tuple[MountInto, ...] = told(
+        ListOf(Part(MountInto), most=16),
+        "The mounts of application containers. Steps mount the volume themselves, with "
+        "volumeMounts.",
+        default=(),
     )
+    source: Mapping[str, Any] = field(default_factory=dict)  # all other fields, as written
 
     @property
     def raw(self) -> dict[str, Any]:
         """The core/v1 Volume as it was written: its name and its source."""
-        return {"name": self.name, **(self.model_extra or {})}
+        return {"name": self.name, **self.source}
 
 
-class Placement(Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
     """Where the policy's steps stand among the pod's init containers."""
 
-    position: Literal["First", "Last"] = Field(
-        default="First", description="At the front of the pod's init containers, or at their end."
+    position: Literal["First", "Last"] = told(
+        _choice("First", "Last"),
+        "At the front of the pod's init containers, or at their end.",
+        default="First",
     )
-    before: Annotated[list[GlobText], Field(max_length=64)] = Field(
-        default_factory=list,
-        description="Names of other init containers, as globs, that the steps must stand before.",
+    before: tuple[str, ...] = told(
+        _NO_OR_GLOBS,
+        "Names of other init containers, as globs, that the steps must stand before.",
+        default=(),
     )
-    after: Annotated[list[GlobText], Field(max_length=64)] = Field(
-        default_factory=list,
-        description="Names of other init containers, as globs, that the steps must stand after.",
+    after: tuple[str, ...] = told(
+        _NO_OR_GLOBS,
+        "Names of other init containers, as globs, that the steps must stand after.",
+        default=(),
     )
 
 
-class Spec(Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
     """Which pods a policy is for, and what happens in them before the application starts."""
 
-    match: Clauses = Field(
-        default_factory=Clauses,
-        description="Which pods the policy is for. Every clause that is present must hold; "
-        "without any, it is for all pods.",
+    match: Clauses = told(
+        Part(Clauses),
+        "Which pods the policy is for. Every clause that is present must hold; without any, it is "
+        "for all pods.",
+        default=Clauses(),
     )
-    exclude: Annotated[list[SomeClauses], Field(max_length=32)] = Field(
-        default_factory=list,
-        description="Which pods it is not for. Any entry that holds entirely excludes the pod.",
+    exclude: tuple[Clauses, ...] = told(
+        ListOf(Part(Clauses, some=True), most=32),
+        "Which pods it is not for. Any entry that holds entirely excludes the pod.",
+        default=(),
     )
-    conditions: Annotated[list[Condition], Field(max_length=32)] = Field(
-        default_factory=list, description="CEL expressions that must all be true."
+    conditions: tuple[Condition, ...] = told(
+        ListOf(Part(Condition), most=32), "CEL expressions that must all be true.", default=()
     )
-    parameters: Annotated[list[Parameter], Field(max_length=32)] = Field(
-        default_factory=list,
-        description="What application teams may choose by annotations and labels.",
+    parameters: tuple[Parameter, ...] = told(
+        ListOf(Part(Parameter), most=32),
+        "What application teams may choose by annotations and labels.",
+        default=(),
     )
-    steps: Annotated[list[Step], Field(min_length=1, max_length=16)] = Field(
-        description="What is done, one after another.",
+    steps: tuple[Step, ...] = needed(
+        ListOf(Part(Step), least=1, most=16, advice="a policy needs at least one step"),
+        "What is done, one after another.",
+        stand_in=(),
     )
-    volumes: Annotated[list[Volume], Field(max_length=16)] = Field(
-        default_factory=list, description="Volumes that the pod gets, for steps and application."
+    volumes: tuple[Volume, ...] = told(
+        ListOf(Part(Volume, rest="source", core="Volume"), most=16),
+        "Volumes that the pod gets, for steps and application.",
+        default=(),
     )
-    order: int = Field(
+    order: int = told(
+        Integer(32),
+        "Policies with a smaller number run earlier; of equal ones, by namespace and name. Cluster "
+        "policies run before namespaced ones.",
         default=100,
-        ge=-(2**31),
-        le=2**31 - 1,
-        description="Policies with a smaller number run earlier; of equal ones, by namespace and "
-        "name. Cluster policies run before namespaced ones.",
-        json_schema_extra={"format": "int32"},
     )
-    placement: Placement = Field(
-        default_factory=Placement,
-        description="Where the steps stand among the pod's init containers.",
+    placement: Placement = told(
+        Part(Placement),
+        "Where the steps stand among the pod's init containers.",
+        default=Placement(),
     )
-    on_conflict: Literal["Skip", "Reject"] = Field(
+    on_conflict: Literal["Skip", "Reject"] = told(
+        _choice("Skip", "Reject"),
+        "When a container, volume or mount of that name is already there: leave the policy out of "
+        "the pod, or refuse the pod.",
         default="Skip",
-        description="When a container, volume or mount of that name is already there: leave the "
-        "policy out of the pod, or refuse the pod.",
     )
-    on_error: Literal["Skip", "Reject"] = Field(
+    on_error: Literal["Skip", "Reject"] = told(
+        _choice("Skip", "Reject"),
+        "When a condition, parameter or template fails for a pod: leave the policy out of it, or "
+        "refuse the pod.",
         default="Skip",
-        description="When a condition, parameter or template fails for a pod: leave the policy out "
-        "of it, or refuse the pod.",
     )
-    opt_out: Literal["Allow", "Forbid"] = Field(
+    opt_out: Literal["Allow", "Forbid"] = told(
+        _choice("Allow", "Forbid"),
+        "Whether a pod may leave itself out by label or annotation. Forbid needs onConflict: "
+        "Reject and onError: Reject, and binds in namespaces labelled initject.dev/enforce: "
+        '"true".',
         default="Allow",
-        description="Whether a pod may leave itself out by label or annotation. Forbid needs "
-        "onConflict: Reject and onError: Reject, and binds in namespaces labelled "
-        'initject.dev/enforce: "true".',
     )
-    mode: Literal["Enforce", "Audit"] = Field(
+    mode: Literal["Enforce", "Audit"] = told(
+        _choice("Enforce", "Audit"),
+        "Audit changes no pod: it only reports what the policy would do.",
         default="Enforce",
-        description="Audit changes no pod: it only reports what the policy would do.",
     )

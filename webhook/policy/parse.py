@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from webhook.document.problem import Finding, Path, Problem
 from webhook.document.read import Document
-from webhook.policy import draft, fields, model, name, rules, words
-from webhook.policy.draft import Draft
+from webhook.policy import fields, model, name, rules, words
+from webhook.policy.fields import Draft
 from webhook.policy.namespace import NAME_LABEL, Namespace
 
 _TOP = ("apiVersion", "kind", "metadata", "spec", "status")
@@ -148,26 +148,22 @@ class _Reader:
         namespaced = kind == model.NAMESPACED_KIND
         metadata, wrong = _metadata(value, namespaced=namespaced, needs=name.subdomain)
         findings += wrong or self._twice(document, path, kind, metadata)
-        spec, wrong = _spec(value, kind)
+        draft, wrong = _spec(value, kind)
         findings += wrong
-        form = Written(
-            kind=kind,
-            name=str(metadata.get("name", "")),
-            namespace=str(metadata.get("namespace", "")) if namespaced else "",
-            spec=spec or model.Spec.model_construct(),
-            document=document,
-            path=path,
-        )
-        if not any(finding.severity == "error" for finding in findings):
-            self.policies.append(form)
-        elif isinstance(value.get("spec"), Mapping):
-            self._reduce(form, value["spec"])
+        if draft:
+            form = Written(
+                kind=kind,
+                name=str(metadata.get("name", "")),
+                namespace=str(metadata.get("namespace", "")) if namespaced else "",
+                spec=draft.spec,
+                document=document,
+                path=path,
+            )
+            if not any(finding.severity == "error" for finding in findings):
+                self.policies.append(form)
+            else:
+                self.broken.append(Broken(form, draft))
         return findings
-
-    def _reduce(self, form: Written, spec: Mapping[str, Any]) -> None:
-        left = draft.reduce(spec)
-        if left:
-            self.broken.append(Broken(replace(form, spec=left.spec), left))
 
     def _twice(
         self, document: Document, path: Path, kind: str, metadata: Mapping[str, Any]
@@ -288,12 +284,12 @@ def _texts(path: Path, value: Any) -> list[Finding]:
     ]
 
 
-def _spec(value: Mapping[str, Any], kind: str) -> tuple[model.Spec | None, list[Finding]]:
+def _spec(value: Mapping[str, Any], kind: str) -> tuple[Draft | None, list[Finding]]:
     spec, path = value.get("spec"), ("spec",)
     if "spec" not in value:
         return None, [Finding(path, "is missing", "add it, with match and steps")]
     if not isinstance(spec, Mapping):
         return None, [Finding(path, f"must be a map, not {words.kind(spec)}")]
-    found, findings = fields.read(spec)
+    draft, findings = fields.read(spec)
     findings += rules.findings(spec, kind)
-    return found, [finding.under(path) for finding in findings]
+    return draft, [finding.under(path) for finding in findings]

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from webhook.document.problem import Finding, Path
-from webhook.policy import model, name
+from webhook.policy import model, name, part
 
 SOURCES = ("podAnnotation", "podLabel", "namespaceAnnotation", "namespaceLabel")
 # Kinds whose plural or lower-case form is surely a slip.
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "None")
-_PARAMETER = tuple(field.alias or key for key, field in model.Parameter.model_fields.items())
+_PARAMETER = tuple(part.fields(model.Parameter))
 _GLOB_LISTS = ("namespaces", "workloads", "serviceAccounts", "images")
 
 

@@ -7,7 +7,7 @@ import pkgutil
 from collections.abc import Mapping
 from typing import Any
 
-from webhook.policy import model, name
+from webhook.policy import fields, model, name
 
 Node = dict[str, Any]
 
@@ -66,9 +66,8 @@ def spec(kind: str) -> Node:
     Every field has a description. A core/v1 or meta/v1 object carries `x-core` with its kind, a
     value that may be a string, an integer or a boolean `x-scalar`.
     """
-    schema = model.Spec.model_json_schema()
-    drop = model.CLUSTER_ONLY if kind == model.NAMESPACED_KIND else ()
-    return _plain(schema, schema["$defs"], drop)
+    schema = fields.SPEC.schema()
+    return _without(schema, model.CLUSTER_ONLY) if kind == model.NAMESPACED_KIND else schema
 
 
 def editors() -> Node:
@@ -120,7 +119,7 @@ _METADATA: Node = {
             "description": "The namespace that an InitPolicy is for.",
             "type": "string",
             "maxLength": name.MAX_NAME,
-            "pattern": model.LABEL,
+            "pattern": model.LABEL.expression,
         },
     },
 }
@@ -130,23 +129,14 @@ def _has_kind(kind: str) -> Node:
     return {"properties": {"kind": {"const": kind}}, "required": ["kind"]}
 
 
-def _plain(node: Mapping[str, Any], defs: Mapping[str, Any], drop: tuple[str, ...]) -> Node:
-    """`node` without references, null, titles and dropped fields; its own words win."""
-    told = {k: v for k, v in node.items() if k not in ("$ref", "$defs", "anyOf", "title")}
-    if told.get("default", ...) is None:
-        del told["default"]
-    if "$ref" in node:
-        told = {**defs[node["$ref"].rpartition("/")[2]], **told}
-    for choice in node.get("anyOf", ()):
-        if choice != {"type": "null"}:
-            told = {**_plain(choice, defs, drop), **told}
-    told.pop("title", None)
+def _without(node: Node, names: tuple[str, ...]) -> Node:
+    """`node` without the fields of these names, wherever they are."""
+    told = dict(node)
     if "properties" in told:
-        fields = told["properties"].items()
-        told["properties"] = {k: _plain(v, defs, drop) for k, v in fields if k not in drop}
-    for below in ("items", "additionalProperties"):
-        if isinstance(told.get(below), Mapping):
-            told[below] = _plain(told[below], defs, drop)
+        known = told["properties"].items()
+        told["properties"] = {k: _without(v, names) for k, v in known if k not in names}
+    if "items" in told:
+        told["items"] = _without(told["items"], names)
     return told
 
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests.unit.policy.texts import parsed, policy, told
-from webhook.policy import fields, model
+from webhook.policy import form, model, part
 
 STEP = "{name: a, container: {image: x:1}}"
 STEPS = f"steps: [{STEP}]"
@@ -23,9 +24,12 @@ def spec(text: str) -> list[str]:
         ("onconflict: Skip", "spec.onconflict: unknown field onconflict; did you mean onConflict?"),
         (
             "podSelector: {}",
-            "spec.podSelector: unknown field podSelector; did you mean match.podSelector?",
+            "spec.podSelector: unknown field podSelector; write it inside match: match.podSelector",
         ),
-        ("before: []", "spec.before: unknown field before; did you mean placement.before?"),
+        (
+            "before: []",
+            "spec.before: unknown field before; write it inside placement: placement.before",
+        ),
         (
             "zzz: 1",
             "spec.zzz: unknown field zzz; use one of match, exclude, conditions, parameters, steps,"
@@ -170,21 +174,36 @@ def test_null_inside_a_container_is_for_kubernetes() -> None:
     assert [] == told(parsed(policy(text)).problems)
 
 
-def parts(part: type[model.Model]) -> Iterator[type[model.Model]]:
-    yield part
-    for child in fields.children(part).values():
-        if child:
-            yield from parts(child)
+def parts(one: type[Any]) -> Iterator[type[Any]]:
+    yield one
+    for field in part.fields(one).values():
+        if field.part:
+            yield from parts(field.part)
 
 
 def test_every_field_is_described() -> None:
     """Each field of each part has a description that ends as a sentence."""
 
     short = [
-        f"{part.__name__}.{name}"
-        for part in parts(model.Spec)
-        for name, info in part.model_fields.items()
-        if not (info.description or "").endswith(".")
+        f"{one.__name__}.{name}"
+        for one in parts(model.Spec)
+        for name, field in part.fields(one).items()
+        if not field.description.endswith(".")
     ]
 
     assert [] == short
+
+
+def test_the_defaults_of_the_model_have_the_form_of_their_fields() -> None:
+    """What is assumed for a field that is left out could have been written."""
+
+    wrong = []
+    for one in parts(model.Spec):
+        for field in part.fields(one).values():
+            schema = field.schema()
+            if "default" in schema:
+                reading = form.Reading()
+                field.form.read((one.__name__, field.name), schema["default"], reading)
+                wrong += reading.findings
+
+    assert [] == wrong
