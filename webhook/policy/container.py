@@ -44,18 +44,19 @@ def findings(
     `volumes` are the names that mounts may use, None if they are not all known. With
     `image_borrowed` the image may be missing. Texts with a template are judged by type alone.
     """
-    clean, found = walk.walk("Container", container, _RULES)
+    walked = walk.walk("Container", container, _RULES)
+    found = list(walked.findings)
     if volumes is not None:
-        found += mounts.unknown_volumes(clean, volumes)
+        found += mounts.unknown_volumes(walked.clean, volumes)
     if "image" not in walk.misspelt("Container", container):
         found += _image(container, borrowed=image_borrowed)
-    found += _sizes(clean)
+    found += [one for one in _sizes(walked.clean) if not walked.told(one.path)]
     return found
 
 
 def volume_findings(volume: Mapping[str, Any]) -> list[Finding]:
     """Everything the API server would refuse in a volume, and a warning for one without a limit."""
-    return walk.walk("Volume", volume, _RULES)[1]
+    return walk.walk("Volume", volume, _RULES).findings
 
 
 def stored(container: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,7 +79,7 @@ def _image(container: Mapping[str, Any], *, borrowed: bool) -> Iterator[Finding]
     if image is None or image == "":
         if not borrowed:
             advice = "write one, or borrow one (borrow: {image: true})"
-            yield Finding(("image",), "image is missing", advice)
+            yield Finding(("image",), "is missing", advice)
         return
     if not isinstance(image, str) or formats.is_template(image):
         return

@@ -69,7 +69,7 @@ def _volume_source(source: Mapping[str, Any], path: Path) -> Iterator[Finding]:
         here = (*path, "resourceFieldRef")
         yield from _resource(source["resourceFieldRef"], here)
         if not source["resourceFieldRef"].get("containerName"):
-            what = "containerName is missing"
+            what = "is missing"
             yield Finding((*here, "containerName"), what, "a volume must say of which container")
 
 

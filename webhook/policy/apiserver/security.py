@@ -65,9 +65,7 @@ def _capabilities(capabilities: Mapping[str, Any], path: Path) -> Iterator[Findi
 def _localhost(profile: Mapping[str, Any], path: Path) -> Iterator[Finding]:
     here = (*path, "localhostProfile")
     if profile.get("type") == "Localhost" and not profile.get("localhostProfile"):
-        yield Finding(
-            here, "localhostProfile is missing", "type Localhost needs the profile's name"
-        )
+        yield Finding(here, "is missing", "type Localhost needs the profile's name")
     if profile.get("type") not in (None, "Localhost") and "localhostProfile" in profile:
         yield Finding(here, "is for type Localhost only", "remove it, or set type: Localhost")
 
@@ -75,7 +73,7 @@ def _localhost(profile: Mapping[str, Any], path: Path) -> Iterator[Finding]:
 def _windows(options: Mapping[str, Any], path: Path) -> Iterator[Finding]:
     for key in ("gmsaCredentialSpec", "gmsaCredentialSpecName", "runAsUserName"):
         if options.get(key) == "":
-            yield Finding((*path, key), f"{key} is empty", "remove it, or write a value")
+            yield Finding((*path, key), "is empty", "remove it, or write a value")
     if len(options.get("gmsaCredentialSpec", "")) > MAX_WINDOWS_SPEC:
         yield Finding((*path, "gmsaCredentialSpec"), "is longer than 64 KiB", "shorten it")
     user = options.get("runAsUserName", "")

@@ -91,7 +91,7 @@ def _claim(spec: Mapping[str, Any], path: Path) -> Iterator[Finding]:
     requests = spec.get("resources", {}).get("requests", {})
     if "storage" not in requests:
         if "resources" in spec:
-            yield Finding(here, "storage is missing", "write how much, for example 1Gi")
+            yield Finding(here, "is missing", "write how much, for example 1Gi")
     elif quantity.parse(requests["storage"]) <= 0:
         yield Finding(here, f"{requests['storage']} is no amount of storage", "write more than 0")
 

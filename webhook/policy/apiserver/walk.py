@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 from webhook.document.problem import Finding, Path
@@ -17,22 +18,34 @@ _INT32 = (-(2**31), 2**31 - 1)
 _WRONG = object()
 
 
-def walk(
-    type_name: str, value: Mapping[str, Any], rules: Rules
-) -> tuple[dict[str, Any], list[Finding]]:
-    """Everything wrong with `value`, and what of it is of the right type.
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """What a walk found: `clean` is what of the value is of the right type."""
+
+    clean: dict[str, Any]
+    findings: list[Finding]
+    wrong: list[Path]  # the places of wrong types
+
+    def told(self, path: Path) -> bool:
+        """Whether something at or below `path` is of a wrong type, so that more would be noise."""
+        return any(place[: len(path)] == path for place in self.wrong)
+
+
+def walk(type_name: str, value: Mapping[str, Any], rules: Rules) -> Walked:
+    """Everything wrong with `value`.
 
     `rules` are asked of every value of their type, cleaned likewise: they need not fear a wrong
     type or a null. Texts with a template are judged by type alone.
     """
     walker = _Walker(rules)
     clean = walker.struct(type_name, value, ())
-    return clean, walker.findings
+    return Walked(clean, walker.findings, walker.wrong)
 
 
 class _Walker:
     def __init__(self, rules: Rules) -> None:
         self.findings: list[Finding] = []
+        self.wrong: list[Path] = []
         self._rules = rules
 
     def struct(self, type_name: str, value: Mapping[str, Any], path: Path) -> dict[str, Any]:
@@ -48,8 +61,9 @@ class _Walker:
                     clean[name] = kept
         self.findings += _missing(type_name, value, path, misspelt(type_name, value))
         self.findings += _one_of(type_name, value, path)
+        told = Walked(clean, self.findings, self.wrong).told
         for rule in self._rules.get(type_name, ()):
-            self.findings += rule(clean, path)
+            self.findings += [one for one in rule(clean, path) if not told(one.path)]
         return clean
 
     def _field(self, key: tables.Key, field: shape.Field, held: object, path: Path) -> object:
@@ -84,6 +98,7 @@ class _Walker:
 
     def _wrong(self, path: Path, what: str, advice: str = "") -> object:
         self.findings.append(Finding(path, what, advice))
+        self.wrong.append(path)
         return _WRONG
 
 
@@ -114,12 +129,13 @@ def _integer(key: tables.Key, held: object) -> Fault:
     if isinstance(held, bool) or not isinstance(held, int):
         return f"must be a whole number, not {words.kind(held)}", _as_number(held)
     low, high = tables.RANGES.get(key, _INT64 if key in _LONG else _INT32)
-    if not low <= held <= high:
-        octal = key[1] in ("mode", "defaultMode")
-        shown = [f"0{number:o}" if octal else str(number) for number in (abs(held), low, high)]
-        what = f"{'-' if held < 0 else ''}{shown[0]} is out of range"
-        return what, f"write {shown[1]} to {shown[2]}"
-    return None
+    if low <= held <= high:
+        return None
+    if key[1] in ("mode", "defaultMode"):
+        octal = set(str(held)) <= set("01234567")
+        advice = f"write 0{held}: a mode is octal" if octal else f"write 0 to 0{high:o}"
+        return f"{held} is out of range", advice
+    return f"{held} is out of range", f"write {low} to {high}"
 
 
 # Fields of 64 bits without a range of their own.
@@ -199,19 +215,33 @@ _CHECKS: Mapping[shape.Kind, Callable[[tables.Key, object], Fault]] = {
 }
 
 
-def _unknown(type_name: str, name: object, path: Path) -> Finding:
+def _unknown(type_name: str, name: str, path: Path) -> Finding:
     fields = shape.types()[type_name]
-    spelt = str(name)
-    here = (*path, spelt)
-    where = _TYPE_NAMES.get(type_name, type_name)
-    flat = spelt.replace("_", "").replace("-", "").lower()
-    same = next((known for known in fields if known.lower() == flat), None)
-    inner = _holder(fields, spelt)
-    if same is None and inner is not None:
-        advice = f"it belongs in {inner}"
+    holder = _holder(fields, name)
+    near = nearest(name, fields)
+    if holder is not None and (near is None or near.lower() != name.lower()):
+        advice = f"it belongs in {holder}"
     else:
-        advice = f"did you mean {same}?" if same else words.meant(spelt, fields)
-    return Finding(here, f"{where} has no field {spelt!r}", advice)
+        advice = f"did you mean {near}?" if near else words.meant(name, fields)
+    return Finding((*path, name), f"{_called(type_name, path)} has no field {name!r}", advice)
+
+
+def _called(type_name: str, path: Path) -> str:
+    """What holds the field, in the author's words."""
+    if not path:
+        return f"a {type_name.lower()}"
+    return str(path[-1]) if isinstance(path[-1], str) else f"an entry of {path[-2]}"
+
+
+def nearest(name: str, fields: Iterable[str]) -> str | None:
+    """The field that was most likely meant: but for its case and dashes, as a part, or nearly."""
+    known = tuple(fields)
+    flat = name.replace("_", "").replace("-", "").lower()
+    same = [field for field in known if field.lower() == flat]
+    part = [field for field in known if len(flat) > 2 and flat in field.lower()]
+    if same or len(part) == 1:
+        return (same or part)[0]
+    return words.nearest(name, known)
 
 
 def _holder(fields: Mapping[str, shape.Field], name: str) -> str | None:
@@ -222,13 +252,10 @@ def _holder(fields: Mapping[str, shape.Field], name: str) -> str | None:
     return None
 
 
-_TYPE_NAMES = {"Container": "a container", "Volume": "a volume", "EnvVar": "a variable"}
-
-
 def misspelt(type_name: str, value: Mapping[str, Any]) -> set[str | None]:
     """The fields that were most likely meant by those that the type does not have."""
     fields = shape.types()[type_name]
-    return {words.nearest(str(name), fields) for name in value if name not in fields}
+    return {nearest(name, fields) for name in value if name not in fields}
 
 
 def _missing(
@@ -240,9 +267,9 @@ def _missing(
         if held is None and name in meant:
             continue  # said already, with the right name
         if held is None:
-            yield Finding((*path, name), f"{name} is missing", f"write {name}")
+            yield Finding((*path, name), "is missing", "add it")
         elif held in ("", []) and (type_name, name) not in tables.MAY_BE_EMPTY:
-            yield Finding((*path, name), f"{name} is empty", "write a value")
+            yield Finding((*path, name), "is empty", "write a value")
 
 
 def _one_of(type_name: str, value: Mapping[str, Any], path: Path) -> Iterator[Finding]:
@@ -264,10 +291,8 @@ def _twice(key: tables.Key, items: list[Any], path: Path) -> Iterator[Finding]:
     for index, item in enumerate(items):
         held = cast("dict[str, object]", item).get(name) if isinstance(item, dict) else None
         if held and seen.setdefault(held, index) != index:
-            where = f"{key[1]}[{seen[held]}]"
-            yield Finding(
-                (*path, index, name), f"{held!r} is already that of {where}", "remove one"
-            )
+            what = f"{held!r} is already that of {key[1]}[{seen[held]}]"
+            yield Finding((*path, index, name), what, "remove one of the two")
 
 
 def _as_list(key: tables.Key, held: object) -> str:
