@@ -40,7 +40,7 @@ class Line:
     def __str__(self) -> str:
         sign = "≥" if self.least else "≤"
         mark = "" if self.holds else "   MISSED"
-        return f"{self.what:58} {self.value:8.2f} {self.unit:4} {sign} {self.limit:g}{mark}"
+        return f"{self.what:58} {self.value:8.2f} {self.unit:5} {sign} {self.limit:g}{mark}"
 
 
 def main() -> int:
@@ -113,31 +113,34 @@ def _ratios(us: dict[str, float]) -> list[Line]:
     one = us["100 policies, one applies"]
     return [
         Line(
-            "a review that one of 100 policies concerns, to the floor", one / us["floor"], "×", 2.2
+            "a review that one of 100 policies concerns, to the floor",
+            one / us["floor"],
+            "times",
+            2.2,
         ),
         Line(
             "reviews per second, to the obvious FastAPI handler",
             us["obvious FastAPI handler"] / one,
-            "×",
+            "times",
             5,
             least=True,
         ),
         Line(
             "10,000 policies that do not apply, to one",
             us["10,000 policies that do not apply"] / us["1 policy that does not apply"],
-            "×",
+            "times",
             1.1,
         ),
         Line(
             "a pod that no policy concerns, to the floor",
             us["100 policies, none applies"] / us["floor, the unconcerned pod"],
-            "×",
+            "times",
             1.15,
         ),
         Line(
             "a pod of 80 KB, to the floor on the same body",
             us["100 policies, one applies, 80 KB"] / us["floor, 80 KB"],
-            "×",
+            "times",
             2.5,
         ),
     ]

@@ -83,7 +83,7 @@ def initject(policies: Path, folder: Path) -> Server:
             return Server(process, int(ready[1]), time.perf_counter() - began)
         if "(warning)" not in line:
             sys.stderr.write(line)
-    raise SystemExit(1)
+    sys.exit(1)
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def _wrk(port: int, body: bytes, seconds: float) -> int:
         )
     wrong = re.search(r"Non-2xx.*|Socket errors.*", done.stdout)
     if wrong:
-        raise SystemExit(f"the load met errors: {wrong[0]}")
+        sys.exit(f"the load met errors: {wrong[0]}")
     return int(re.findall(r"(\d+) requests in", done.stdout)[0])
 
 
@@ -167,7 +167,7 @@ def _answer(line: ssl.SSLSocket) -> None:
         got += line.recv(65536)
     head, _, body = got.partition(b"\r\n\r\n")
     if not head.startswith(b"HTTP/1.1 200"):
-        raise SystemExit(f"the load met errors: {head[:40]!r}")
+        sys.exit(f"the load met errors: {head[:40]!r}")
     length = int(re.findall(rb"content-length: (\d+)", head)[0])
     while len(body) < length:
         body += line.recv(65536)

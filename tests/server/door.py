@@ -7,6 +7,7 @@ import contextlib
 import json
 import socket
 import ssl
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from uvicorn.config import Config
 
 from certs.authority import Authority
@@ -25,6 +36,7 @@ from webhook.review.request import Request
 from webhook.server import app, drain, tls
 from webhook.server.limits import Connection, Limits
 from webhook.server.mutate import Mutate, Source
+from webhook.telemetry import Metrics
 
 LOCAL = ("localhost", "127.0.0.1")
 AUTHORITY = Authority.create(datetime.now(UTC), name="test CA")
@@ -33,6 +45,29 @@ AUTHORITY = Authority.create(datetime.now(UTC), name="test CA")
 def bundle(*names: str) -> Bundle:
     """A fresh pair of the test CA."""
     return AUTHORITY.issue(names or LOCAL, datetime.now(UTC), timedelta(days=1))
+
+
+def client_bundle() -> Bundle:
+    """A client's pair of the test CA."""
+    now = datetime.now(UTC)
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kube-apiserver")])
+    own = x509.load_pem_x509_certificate(AUTHORITY.certificate)
+    signer = load_pem_private_key(AUTHORITY.key, None)
+    assert isinstance(signer, ec.EllipticCurvePrivateKey)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(own.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .sign(signer, hashes.SHA256())
+    )
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return Bundle(made.public_bytes(Encoding.PEM), pem)
 
 
 def review(**request: Any) -> bytes:
@@ -81,38 +116,12 @@ class Namespaces:
 
 
 @dataclass
-class Meter:
-    """Writes down what is counted."""
-
-    begun: int = 0
-    codes: list[int] = field(default_factory=list)
-    fields: list[str] = field(default_factory=list)
-    decisions: list[Decision] = field(default_factory=list)
-    bugs: int = 0
-
-    def begin(self) -> None:
-        self.begun += 1
-
-    def end(self, code: int, seconds: float) -> None:
-        self.codes.append(code)
-
-    def refused(self, field: str) -> None:
-        self.fields.append(field)
-
-    def decided(self, request: Request, decision: Decision) -> None:
-        self.decisions.append(decision)
-
-    def bug(self) -> None:
-        self.bugs += 1
-
-
-@dataclass
 class Door:
     """A running door."""
 
     host: str
     port: int
-    meter: Meter
+    metrics: Metrics
     listener: drain.Listener
     loop: asyncio.AbstractEventLoop
     context: ssl.SSLContext | None
@@ -121,6 +130,10 @@ class Door:
     @property
     def url(self) -> str:
         return f"{'https' if self.context else 'http'}://{self.host}:{self.port}/mutate"
+
+    def counted(self, name: str, **labels: str) -> float:
+        """The value of a metric."""
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Runs a coroutine function on the door's loop and waits for it."""
@@ -138,8 +151,10 @@ def client_context(client: Bundle | None = None) -> ssl.SSLContext:
     """A client that trusts the test CA, and shows a certificate when given one."""
     context = ssl.create_default_context(cadata=AUTHORITY.certificate.decode())
     if client is not None:
-        with tls._file(client) as path:
-            context.load_cert_chain(path)
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(client.certificate + client.key)
+            file.flush()
+            context.load_cert_chain(file.name)
     return context
 
 
@@ -156,14 +171,14 @@ def opened(
 ) -> Iterator[Door]:
     """A door that serves until the block ends."""
     limits = limits or Limits()
-    meter = Meter()
+    metrics = Metrics("test")
     closed: list[str] = []
     mutate = Mutate(
         decide,
         policies or Policies(),
         Namespaces(),
         Options(),
-        meter=meter,
+        metrics=metrics,
         body_bytes=limits.body_bytes,
         source=source,
     )
@@ -182,7 +197,7 @@ def opened(
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     host, port = listener.address
-    door = Door(host, port, meter, listener, loop, context, closed)
+    door = Door(host, port, metrics, listener, loop, context, closed)
     try:
         door.call(listener.start)
         yield door

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.server import door
+from webhook.inject.decision import Decision
 from webhook.server.limits import Limits
 
 SHORT = Limits(handshake=0.5, header=0.5, body=1.0, idle=1.5, linger=0.3, flush=0.5)
@@ -178,19 +180,30 @@ def test_others_are_served_meanwhile(short: door.Door) -> None:
             raw.close()
 
 
-def test_a_client_that_reads_nothing_is_cut(short: door.Door) -> None:
-    """Answers that nobody reads do not pile up without end."""
-    with short.connect() as raw:
-        raw.settimeout(0.2)
-        deadline = time.monotonic() + 3 * BOUND
-        while time.monotonic() < deadline:
-            try:
-                raw.sendall(request() * 50)
-            except TimeoutError:
-                time.sleep(0.1)
-            except OSError:
-                break
-        assert time.monotonic() < deadline
+def test_a_client_that_reads_nothing_is_cut() -> None:
+    """Answers that nobody reads do not wait without end."""
+    large = Decision(patch=({**door.ADD, "value": "x" * 2**20},))
+    with door.opened(lambda *_: large, limits=SHORT) as it, it.connect() as raw:
+        raw.sendall(request() * 40)
+        wait_until(lambda: bool(it.closed))
+        assert ["slow_reader"] == it.closed
+        wait_until(lambda: it.listener.connections == 0)
+
+
+def test_a_client_that_sends_faster_than_it_reads_is_stopped(usual: door.Door) -> None:
+    """Requests that wait behind others are few: whoever sends more is closed."""
+    with usual.connect() as raw, contextlib.suppress(OSError):
+        raw.settimeout(BOUND)
+        for _ in range(1000):
+            raw.sendall(request() * 50)
+    assert "bad_request" in usual.closed
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 3 * BOUND) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 # HTTP's corners

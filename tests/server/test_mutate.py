@@ -18,6 +18,9 @@ from webhook.inject.decision import Code, Decision, Reason
 from webhook.policy.namespace import Namespace
 from webhook.server import limits, mutate
 
+ERRORS = "initject_errors_total"
+REQUESTS = "controller_runtime_webhook_requests_total"
+IN_FLIGHT = "controller_runtime_webhook_requests_in_flight"
 JSON = {"content-type": "application/json"}
 
 
@@ -115,10 +118,11 @@ def test_what_is_no_review_gets_one_line_that_names_the_field(
     opened: door.Door, client: httpx.Client, body: bytes, field: str
 ) -> None:
     """400, one line of text; counted."""
-    before = len(opened.meter.fields)
+    before = opened.counted(ERRORS, reason="bad_review")
     got = post(client, body)
 
-    assert (400, 1, 1) == (got.status_code, got.text.count("\n"), len(opened.meter.fields) - before)
+    assert (400, 1) == (got.status_code, got.text.count("\n"))
+    assert before + 1 == opened.counted(ERRORS, reason="bad_review")
     assert got.text.startswith(field)
 
 
@@ -215,7 +219,9 @@ def test_a_bug_is_a_plain_500_and_the_process_serves_on(
 
     assert [500, 200] == [each.status_code for each in got]
     assert got[0].text == mutate.BUG + "\n"
-    assert it.meter.bugs == 1
+    assert it.counted(ERRORS, reason="bug") == 1
+    assert it.counted(REQUESTS, webhook="/mutate", code="500") == 1
+    assert it.counted(IN_FLIGHT, webhook="/mutate") == 0
     assert [type(error)] == [r.exc_info[0] for r in caplog.records if r.exc_info]
 
 
