@@ -71,6 +71,19 @@ class Views:
         """The pod as this policy sees it."""
         return self.whole if self.binds(policy) else self.written
 
+    def lending(self, policy: Policy, policies: Sequence[Policy]) -> Subject:
+        """The pod from which `policy` borrows: without the mounts of volumes that `policies` plan.
+
+        Where nothing is hidden these would be borrowed back at the second call. The marker is not
+        asked: by it an author could hide a mount.
+        """
+        subject = self.of(policy)
+        if subject is not self.whole or not any(step.borrow for step in policy.steps):
+            return subject
+        volumes = {volume.name for other in policies for volume in other.volumes}
+        pod = match.without_mounts(subject.pod, volumes)
+        return Subject(pod, self.request.namespace, self.namespace)
+
     def scopes(self, policies: Sequence[Policy]) -> dict[Subject, Scope]:
         """What expressions see, for each way of seeing the pod, of what these policies read."""
         return {
@@ -99,7 +112,7 @@ def _consider(policies: Iterable[Policy], views: Views, draft: Draft, options: O
                 continue
             proposal = plan.propose(
                 policy,
-                subject,
+                views.lending(policy, matching),
                 draft.so_far,
                 scope=scopes[subject],
                 parameters=values,

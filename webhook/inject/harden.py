@@ -30,7 +30,12 @@ def hardened(written: Json | None, *, windows: bool, fixed_user: bool, lender: J
         user = {key: borrowed[key] for key in _USER_FIELDS if key in borrowed}
     else:
         user = _default_user(context, windows=windows, fixed_user=fixed_user)
-    return {**({} if windows else _linux(context)), **user, **context}
+    if windows:
+        return {**user, **context}
+    defaults = _linux(context)
+    if "capabilities" in defaults:  # adding one leaves the others dropped: `restricted` wants it
+        context["capabilities"] = defaults["capabilities"]
+    return {**defaults, **user, **context}
 
 
 def _default_user(written: Json, *, windows: bool, fixed_user: bool) -> dict[str, Any]:
@@ -50,8 +55,8 @@ def _linux(written: Json) -> dict[str, Any]:
     }
     if not written.get("privileged") and not _adds_sys_admin(capabilities):
         defaults["allowPrivilegeEscalation"] = False
-    if not written.get("privileged") and "capabilities" not in written:
-        defaults["capabilities"] = {"drop": ["ALL"]}
+    if not written.get("privileged") and "ALL" not in (capabilities.get("add") or ()):
+        defaults["capabilities"] = {"drop": ["ALL"], **capabilities}
     return defaults
 
 
