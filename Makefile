@@ -16,6 +16,7 @@ keys := .local/certs
 compile := $(bin)/uv pip compile --universal --python-version 3.11 --generate-hashes --upgrade \
 	--no-header --no-annotate --quiet
 policies := $(wildcard examples/*/policy.yaml)
+namespaces := examples/namespaces.yaml $(wildcard examples/*/namespace.yaml)
 
 list:
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1|/' | column -t -s'|' \
@@ -38,7 +39,7 @@ run: $(ready) $(keys)/tls.crt  ## serve on https://127.0.0.1:8443 with the examp
 	@printf '%s\n' '' 'Once the server says that it is ready, paste this into a second terminal:' '' \
 		"    '$(here)/$(bin)/python' '$(here)/examples/send.py'" '' >&2
 	@exec $(bin)/initject serve --host 127.0.0.1 --port 8443 --cert-dir $(keys) \
-		$(addprefix --policies ,$(policies))
+		$(addprefix --policies ,$(policies)) $(addprefix --namespaces ,$(namespaces))
 
 test: lint  ## all that a change must pass; says at the end what this machine could not run
 	@INITJECT_CACHE='$(CACHE)' $(bin)/python -m pytest
