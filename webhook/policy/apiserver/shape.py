@@ -7,14 +7,17 @@ a test of the house makes it again and refuses a difference.
 from __future__ import annotations
 
 import json
-import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 Kind = Literal["string", "integer", "boolean", "quantity", "int-or-string", "any", "struct"]
 Many = Literal["", "list", "map"]
+
+
+_SCHEMA = Path(__file__).with_name("schema.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Field:
 @cache
 def types() -> Mapping[str, Mapping[str, Field]]:
     """Every type by its Kubernetes name, each a mapping from field name to `Field`."""
-    schema = json.loads(pkgutil.get_data(__package__, "schema.json") or b"")
+    schema = json.loads(_SCHEMA.read_bytes())
     return {name: _fields(definition) for name, definition in schema["$defs"].items()}
 
 
