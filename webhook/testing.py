@@ -45,6 +45,7 @@ from webhook.policy.index import PolicySet
 from webhook.policy.namespace import Namespace
 from webhook.review import codec
 from webhook.review.request import Request
+from webhook.settings import Settings
 
 Json = Mapping[str, Any]
 Source = tuple[str, str]  # file name, text
@@ -87,6 +88,20 @@ def pod(
 def policies(text: str, *, file: str = "policy.yaml") -> PolicySet:
     """The policies of a YAML text. Raises CaseError with all errors; warnings are none."""
     return _loaded([(file, text)]).policies
+
+
+def options(settings: Settings | None = None) -> Options:
+    """The options of decisions by these settings; without any, by the product's defaults."""
+    chosen = settings or Settings()
+    return Options(
+        inject=chosen.inject,
+        excluded=tuple(map(glob.parse, chosen.excluded)),
+        keep_first=tuple(map(glob.parse, chosen.keep_first)),
+        mirrors=tuple(map(glob.parse, chosen.mirrors)),
+    )
+
+
+_DEFAULTS = options()
 
 
 def review(
@@ -138,7 +153,7 @@ def admit(
 ) -> Decision:
     """What happens to `pod`, its patch proven. Without `namespace` its labels are not known."""
     asked = review(pod, namespace=namespace.name if namespace else None, request=request)
-    decision = decide.decide(question(asked), policies, namespace, options or Options())
+    decision = decide.decide(question(asked), policies, namespace, options or _DEFAULTS)
     prove(pod, decision)
     return decision
 
@@ -265,7 +280,7 @@ def ask(case: Case, *, sources: Sequence[Source] = (), options: Options | None =
         review=asked,
         policies=loaded.policies,
         namespace=(loaded.namespaces or {}).get(asked["request"]["namespace"]),
-        options=_options(case, given, options or Options()),
+        options=_options(case, given, options or _DEFAULTS),
         sources=tuple(here),
     )
 

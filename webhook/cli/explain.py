@@ -19,10 +19,8 @@ from webhook.inject.explain import Explanation
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=options.PATH, metavar="FILE...")
-@options.policies
-@options.namespaces
-@options.namespace
 @options.decisions
+@options.namespace
 @click.option(
     "--policy",
     "only",
@@ -34,8 +32,6 @@ from webhook.inject.explain import Explanation
 @options.color
 def command(
     files: Sequence[str],
-    policies: Sequence[str],
-    namespaces: Sequence[str],
     namespace: str,
     only: Sequence[str],
     output: str,
@@ -46,13 +42,7 @@ def command(
     For every pod that FILE (a file, a folder, or `-`) leads to: each policy, clause by clause, with
     what was compared, and the order in which all init containers would run.
     """
-    scene = manifests.scene(
-        files,
-        policies=policies,
-        namespaces=namespaces,
-        namespace=namespace,
-        options_=options.decide_by(given),
-    )
+    scene = manifests.scene(files, options.decided_by(given), namespace=namespace)
     unknown = set(only) - {policy.key for policy in scene.policies.policies}
     if unknown:
         wrong = f"no policy {', '.join(sorted(unknown))} among those of --policies"

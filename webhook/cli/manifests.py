@@ -18,6 +18,7 @@ from webhook.policy import load, parse
 from webhook.policy.index import PolicySet
 from webhook.policy.namespace import Namespace
 from webhook.review.request import Request
+from webhook.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +49,17 @@ class Scene:
 
 def scene(
     files: Sequence[str],
+    settings: Settings,
     *,
-    policies: Sequence[str],
-    namespaces: Sequence[str],
     namespace: str,
-    options_: Options,
 ) -> Scene:
-    """Reads policies and manifests.
+    """Reads the policies of `settings` and the manifests; `namespace` is for those without one.
 
     With an error in either, prints every problem on standard error and ends with status 1: nothing
     is decided by half of the policies. Namespaces of which no labels are known, though a policy or
     a setting asks for them, are named there too.
     """
-    texts, unread = options.sources([*options.required(policies), *namespaces])
+    texts, unread = options.sources([*settings.policies, *settings.namespaces])
     loaded = load.load(texts)
     documents, found = _read(files)
     _stop([*unread, *loaded.problems, *found])
@@ -71,7 +70,7 @@ def scene(
     }
     subjects = list(_subjects(items, spaces, namespace))
     others = len(items) - len(subjects)
-    result = Scene(documents, subjects, others, loaded.policies, options_)
+    result = Scene(documents, subjects, others, loaded.policies, testing.options(settings))
     _say_unknown(result)
     return result
 

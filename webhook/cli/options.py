@@ -7,15 +7,12 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
+from webhook import settings
 from webhook.document.problem import Problem
-from webhook.errors import UsageError
-
-if TYPE_CHECKING:
-    from webhook.inject.decision import Options
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 Source = tuple[str, str]  # file name, text
@@ -25,24 +22,6 @@ STDIN_NAME = "<stdin>"
 
 PATH = click.Path(exists=True, allow_dash=True)
 
-policies = click.option(
-    "--policies",
-    multiple=True,
-    type=click.Path(exists=True),
-    envvar="INITJECT_POLICIES",
-    show_envvar=True,
-    metavar="PATH",
-    help="A file or folder of policies, repeatable; in the environment separated by `:`.",
-)
-namespaces = click.option(
-    "--namespaces",
-    multiple=True,
-    type=click.Path(exists=True),
-    envvar="INITJECT_NAMESPACES",
-    show_envvar=True,
-    metavar="PATH",
-    help="A file or folder of Namespace objects, for their labels; repeatable.",
-)
 namespace = click.option(
     "-n",
     "--namespace",
@@ -82,22 +61,31 @@ def output(*forms: str) -> Callable[[Decorated], Decorated]:
     )
 
 
-decisions = click.option(
-    "--inject",
-    type=click.Choice(["all", "opt-in"]),
-    default="all",
-    envvar="INITJECT_INJECT",
-    show_envvar=True,
-    show_default=True,
-    help="Which namespaces: all but the excluded, or those labelled initject.dev/inject: enabled.",
-)
+def decisions(command: Decorated) -> Decorated:
+    """The settings on which decisions depend, as options: the very ones that `serve` has."""
+    command = click.option(
+        "--config", metavar="FILE", help="A YAML file of settings.  [INITJECT_CONFIG]"
+    )(command)
+    for setting in reversed(settings.DECISION):
+        command = click.option(
+            setting.flag,
+            setting.name,
+            multiple=setting.many,
+            metavar=setting.metavar,
+            help=setting.explained,
+        )(command)
+    return command
 
 
-def decide_by(given: Mapping[str, Any]) -> Options:
-    """The options of decisions, from the parameters that `decisions` adds to a verb."""
-    from webhook.inject.decision import Options
+def decided_by(given: Mapping[str, Any], *, policies: bool = True) -> settings.Settings:
+    """The settings, from the parameters that `decisions` adds to a verb, environment and file.
 
-    return Options(inject=given["inject"])
+    `policies` is false where there may be none. Raises UsageError with every problem.
+    """
+    table = settings.DECISION
+    if not policies and not given["policies"] and not os.environ.get("INITJECT_POLICIES"):
+        table = tuple(setting for setting in table if setting.name != "policies")
+    return settings.resolve(given, os.environ, config=given["config"], table=table)
 
 
 def sources(paths: Sequence[str]) -> tuple[list[Source], list[Problem]]:
@@ -134,11 +122,3 @@ def _read_stream(path: str, texts: list[Source], problems: list[Problem]) -> Non
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - content.rfind(b"\n", 0, error.start)
         problems.append(Problem(name, line, column, "", "is no UTF-8 text", "save it as UTF-8"))
-
-
-def required(paths: Sequence[str]) -> Sequence[str]:
-    """`--policies` as given. Raises UsageError if there is none."""
-    if not paths:
-        wrong = "no policies; name them by --policies PATH or in INITJECT_POLICIES"
-        raise UsageError(wrong)
-    return paths

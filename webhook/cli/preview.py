@@ -38,16 +38,12 @@ class Result:
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=options.PATH, metavar="FILE...")
-@options.policies
-@options.namespaces
-@options.namespace
 @options.decisions
+@options.namespace
 @options.output("diff", "yaml", "json")
 @options.color
 def command(
     files: Sequence[str],
-    policies: Sequence[str],
-    namespaces: Sequence[str],
     namespace: str,
     output: str,
     **given: Any,
@@ -58,13 +54,7 @@ def command(
     and anything else, which passes untouched. `-o yaml` prints all of it, injected, for kubectl
     apply. A pod that would be denied is no error.
     """
-    scene = manifests.scene(
-        files,
-        policies=policies,
-        namespaces=namespaces,
-        namespace=namespace,
-        options_=options.decide_by(given),
-    )
+    scene = manifests.scene(files, options.decided_by(given), namespace=namespace)
     _PRINT[output](scene, results(scene))
 
 

@@ -18,8 +18,6 @@ from webhook.errors import UsageError
 @click.argument(
     "paths", nargs=-1, type=click.Path(exists=True, file_okay=False), metavar="[PATH...]"
 )
-@options.policies
-@options.namespaces
 @options.decisions
 @click.option("--update", is_flag=True, help="Write what happens into each expected.yaml.")
 @options.output("text", "junit")
@@ -29,8 +27,6 @@ def command(
     ctx: click.Context,
     /,
     paths: Sequence[str],
-    policies: Sequence[str],
-    namespaces: Sequence[str],
     update: bool,
     output: str,
     **given: Any,
@@ -48,13 +44,13 @@ def command(
             f"no case in {', '.join(paths) or 'this folder'}; a case is a folder with a pod.yaml"
         )
         raise UsageError(wrong)
-    texts, unread = options.sources([*policies, *namespaces])
+    settings = options.decided_by(given, policies=False)
+    texts, unread = options.sources([*settings.policies, *settings.namespaces])
     if unread:
         click.echo("\n".join(map(problems.line, unread)), err=True)
         ctx.exit(1)
-    outcomes = [
-        testing.run(case, sources=texts, options=options.decide_by(given)) for case in cases
-    ]
+    options_ = testing.options(settings)
+    outcomes = [testing.run(case, sources=texts, options=options_) for case in cases]
     if update:
         outcomes = [_updated(outcome, output) for outcome in outcomes]
     failed = [outcome for outcome in outcomes if not outcome.passed]
