@@ -12,52 +12,61 @@ Json = Mapping[str, Any]
 
 
 def apply(document: Json, operations: Iterable[Operation]) -> Json:
-    """The document after the operations (`add`, `remove`, `replace`); it is itself left as it is.
+    """The document after the operations; it is itself left as it is.
 
     Only what is on an operation's path is copied. Raises `PatchError` when one does not apply.
     """
-    result: Any = document
-    copied: set[int] = set()
+    result = dict(document)
+    copied: dict[str, Any] = {"": result}  # by pointer: what is ours to change by now
     for operation in operations:
-        parts = [p.replace("~1", "/").replace("~0", "~") for p in operation["path"].split("/")[1:]]
-        result = _applied(result, parts, operation, copied)
-    return result  # type: ignore[no-any-return]
+        path: str = operation["path"]
+        parent, _, last = path.rpartition("/")
+        try:
+            _change(_opened(parent, copied), last, operation)
+        except (KeyError, IndexError, ValueError, TypeError) as error:
+            what = f"the patch does not apply at {path}: {error!r}"
+            raise PatchError(what) from error
+        if operation["op"] != "add" or not last.isdigit():
+            continue
+        # The items behind an insertion have other places now.
+        for pointer in [p for p in copied if p.startswith(f"{parent}/")]:
+            del copied[pointer]
+    return result
 
 
-def _applied(value: Any, parts: list[str], operation: Operation, copied: set[int]) -> Any:
-    if id(value) not in copied:
-        value = _copy(value)
-        copied.add(id(value))
-    head, *rest = parts
-    key = _key(value, head, adding=not rest and operation["op"] == "add")
-    if rest:
-        value[key] = _applied(value[key], rest, operation, copied)
-    elif operation["op"] == "remove":
-        del value[key]
-    elif operation["op"] == "add" and isinstance(value, list):
-        value.insert(key, operation["value"])
+def _opened(pointer: str, copied: dict[str, Any]) -> Any:
+    """The value at `pointer`, with everything on the way to it copied."""
+    found = copied.get(pointer)
+    if found is None:
+        parent, _, last = pointer.rpartition("/")
+        holder = _opened(parent, copied)
+        key = _key(holder, last)
+        child = holder[key]
+        found = dict(child) if isinstance(child, dict) else list(child)
+        holder[key] = copied[pointer] = found
+    return found
+
+
+def _key(holder: Any, part: str) -> Any:
+    if isinstance(holder, list):
+        return int(part)
+    return part.replace("~1", "/").replace("~0", "~") if "~" in part else part
+
+
+def _change(holder: Any, part: str, operation: Operation) -> None:
+    op = operation["op"]
+    if isinstance(holder, list) and op == "add":
+        index = len(holder) if part == "-" else int(part)
+        if index > len(holder):
+            raise IndexError(part)
+        holder.insert(index, operation["value"])
+        return
+    key = _key(holder, part)
+    if op == "add":
+        holder[key] = operation["value"]
+        return
+    _ = holder[key]  # both others need it to be there
+    if op == "remove":
+        del holder[key]
     else:
-        value[key] = operation["value"]
-    return value
-
-
-def _copy(value: Any) -> Any:
-    if isinstance(value, dict):
-        return dict(value)
-    if isinstance(value, list):
-        return list(value)
-    what = "a path of the patch leads into a scalar"
-    raise PatchError(what)
-
-
-def _key(value: Any, part: str, *, adding: bool) -> Any:
-    if isinstance(value, dict):
-        if not adding and part not in value:
-            what = f"the patch needs {part}, which is not there"
-            raise PatchError(what)
-        return part
-    index = len(value) if part == "-" and adding else int(part)
-    if index > len(value) - (0 if adding else 1):
-        what = f"the patch needs index {part} of {len(value)}"
-        raise PatchError(what)
-    return index
+        holder[key] = operation["value"]

@@ -78,7 +78,7 @@ class Views:
         asked: by it an author could hide a mount.
         """
         subject = self.of(policy)
-        if subject is not self.whole or not any(step.borrow for step in policy.steps):
+        if not self.binds(policy) or not any(step.borrow for step in policy.steps):
             return subject
         volumes = {volume.name for other in policies for volume in other.volumes}
         pod = match.without_mounts(subject.pod, volumes)

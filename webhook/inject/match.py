@@ -6,15 +6,15 @@ at the first clause that does not hold, `clauses` tells each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from webhook.inject import ours
 from webhook.policy.compiled import Clauses
 from webhook.policy.glob import Glob
 from webhook.policy.namespace import Namespace
+from webhook.policy.selector import Selector
 
 Json = Mapping[str, Any]
 _EMPTY: Json = {}
@@ -45,13 +45,34 @@ def objects(value: object) -> list[Json]:
 class Subject:
     """One pod, as its author wrote it: without what the marker says that we added.
 
-    `namespace` is None when nothing is known of it. What is derived is derived once, on demand.
+    `namespace` is None when nothing is known of it. Labels and annotations hold only texts, since
+    the API server lets nothing else through; `workloads` are the kinds of the pod's owner.
     """
+
+    __slots__ = (
+        "_namespace",
+        "account",
+        "annotations",
+        "containers",
+        "labels",
+        "metadata",
+        "namespace_name",
+        "pod",
+        "spec",
+        "workloads",
+    )
 
     def __init__(self, pod: Json, namespace_name: str, namespace: Namespace | None) -> None:
         self.pod = pod
         self.namespace_name = namespace_name
         self._namespace = namespace
+        self.metadata = mapping(pod.get("metadata"))
+        self.spec = mapping(pod.get("spec"))
+        self.labels = texts(self.metadata.get("labels"))
+        self.annotations = texts(self.metadata.get("annotations"))
+        self.containers = objects(self.spec.get("containers"))
+        self.account = str(self.spec.get("serviceAccountName") or "default")
+        self.workloads = _workloads(self.metadata, self.labels)
 
     @property
     def namespace(self) -> Namespace:
@@ -65,94 +86,81 @@ class Subject:
         """Whether `namespace` can be asked."""
         return self._namespace is not None
 
-    @cached_property
-    def metadata(self) -> Json:
-        """The pod's metadata."""
-        return mapping(self.pod.get("metadata"))
 
-    @cached_property
-    def labels(self) -> Json:
-        """The pod's labels that are text (the API server lets no others through)."""
-        return texts(self.metadata.get("labels"))
+def _workloads(metadata: Json, labels: Json) -> tuple[str, ...]:
+    """The kinds by which a user knows what controls a pod; `None` for a bare one.
 
-    @cached_property
-    def annotations(self) -> Json:
-        """The pod's annotations that are text."""
-        return texts(self.metadata.get("annotations"))
-
-    @cached_property
-    def spec(self) -> Json:
-        """The pod's spec."""
-        return mapping(self.pod.get("spec"))
-
-    @cached_property
-    def containers(self) -> list[Json]:
-        """The application containers."""
-        return objects(self.spec.get("containers"))
-
-    @cached_property
-    def account(self) -> str:
-        """The name of the pod's service account."""
-        return str(
-            self.spec.get("serviceAccountName") or self.spec.get("serviceAccount") or "default"
-        )
-
-    @cached_property
-    def workloads(self) -> tuple[str, ...]:
-        """The kinds by which a user knows what controls this pod; `None` for a bare one.
-
-        `Deployment` and `CronJob` are heuristics: a pod names only its direct owner.
-        """
-        owners = objects(self.metadata.get("ownerReferences"))
-        owner = next((o for o in owners if o.get("controller") is True), None)
-        if owner is None:
-            return ("None",)
-        kind, name = str(owner.get("kind", "")), str(owner.get("name", ""))
-        if kind == "ReplicaSet" and "pod-template-hash" in self.labels:
-            return (kind, "Deployment")
-        head, dash, digits = name.rpartition("-")
-        if kind == "Job" and head and dash and digits.isascii() and digits.isdigit():
-            return (kind, "CronJob")
-        return (kind,)
+    `Deployment` and `CronJob` are heuristics: a pod names only its direct owner.
+    """
+    owners = objects(metadata.get("ownerReferences"))
+    owner = next((o for o in owners if o.get("controller") is True), None)
+    if owner is None:
+        return ("None",)
+    kind, name = str(owner.get("kind", "")), str(owner.get("name", ""))
+    if kind == "ReplicaSet" and "pod-template-hash" in labels:
+        return (kind, "Deployment")
+    head, dash, digits = name.rpartition("-")
+    if kind == "Job" and head and dash and digits.isascii() and digits.isdigit():
+        return (kind, "CronJob")
+    return (kind,)
 
 
 def as_written(pod: Json, marker: ours.Marker) -> Json:
-    """The pod without the init containers and volumes of the marker, and our annotations."""
+    """The pod without the init containers and volumes of the marker, and our annotations.
+
+    A list or map of which nothing is left goes with them: the API server stores no empty ones, so
+    its author wrote none, and `has()` must say so.
+    """
     metadata = mapping(pod.get("metadata"))
     annotations = mapping(metadata.get("annotations"))
     if not any(name in annotations for name in ours.ANNOTATIONS):
         return pod
     rest = {name: value for name, value in annotations.items() if name not in ours.ANNOTATIONS}
-    result = {**pod, "metadata": {**metadata, "annotations": rest}}
+    result = {**pod, "metadata": _with(metadata, "annotations", rest)}
     if marker.containers or marker.volumes:
         result["spec"] = _without(mapping(pod.get("spec")), marker)
+    return result
+
+
+def _with(value: Json, field: str, child: Any) -> dict[str, Any]:
+    """A copy of `value` with another child, or without one when it is empty."""
+    result = {**value, field: child}
+    if not child:
+        del result[field]
     return result
 
 
 def _without(spec: Json, marker: ours.Marker) -> Json:
     result = dict(spec)
     if marker.containers and "initContainers" in spec:
-        result["initContainers"] = [
+        kept = [
             c for c in objects(spec["initContainers"]) if c.get("name") not in marker.containers
         ]
+        result = _with(result, "initContainers", kept)
     if marker.volumes:
-        result["volumes"] = [
-            v for v in objects(spec.get("volumes")) if v.get("name") not in marker.volumes
-        ]
-        for field in ("containers", "initContainers"):
-            if field in result:
-                result[field] = [_unmounted(c, marker.volumes) for c in objects(result[field])]
+        kept = [v for v in objects(spec.get("volumes")) if v.get("name") not in marker.volumes]
+        result = _with(result, "volumes", kept)
+        result = _unmounted_in(result, marker.volumes)
     return result
 
 
-def _unmounted(container: Json, volumes: Mapping[str, Any]) -> Json:
-    mounts = container.get("volumeMounts")
-    if not any(m.get("name") in volumes for m in objects(mounts)):
-        return container
-    return {
-        **container,
-        "volumeMounts": [m for m in objects(mounts) if m.get("name") not in volumes],
-    }
+def without_mounts(pod: Json, volumes: Collection[str]) -> Json:
+    """The pod without the mounts of these volumes."""
+    return {**pod, "spec": _unmounted_in(mapping(pod.get("spec")), volumes)}
+
+
+def _unmounted_in(spec: Json, volumes: Collection[str]) -> dict[str, Any]:
+    result = dict(spec)
+    for field in ("containers", "initContainers"):
+        if field in result:
+            result[field] = [_unmounted(c, volumes) for c in objects(result[field])]
+    return result
+
+
+def _unmounted(container: Json, volumes: Collection[str]) -> Json:
+    mounts = objects(container.get("volumeMounts"))
+    kept = [m for m in mounts if m.get("name") not in volumes]
+    return container if len(kept) == len(mounts) else _with(container, "volumeMounts", kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +185,11 @@ def _annotated(wanted: Sequence[tuple[str, Glob]], subject: Subject) -> bool:
     return all(isinstance(found.get(key), str) and glob.matches(found[key]) for key, glob in wanted)
 
 
+def _namespace_selected(selector: Selector, subject: Subject) -> bool:
+    # An empty selector matches every namespace, also one of which nothing is known.
+    return not selector.requirements or selector.matches(subject.namespace.labels)
+
+
 # Cheap ones first: a review stops at the first that does not hold.
 _HOLDS: tuple[tuple[str, str, Callable[[Any, Subject], bool]], ...] = (
     ("namespaces", "namespaces", lambda globs, s: _any(globs, s.namespace_name)),
@@ -186,7 +199,7 @@ _HOLDS: tuple[tuple[str, str, Callable[[Any, Subject], bool]], ...] = (
     ("annotations", "annotations", _annotated),
     ("images", "images", lambda globs, s: any(_any(globs, image) for image in _images(s))),
     # Last, since it alone can be unknown: a pod that another leaves aside needs no namespace.
-    ("namespace_selector", "namespaceSelector", lambda sel, s: sel.matches(s.namespace.labels)),
+    ("namespace_selector", "namespaceSelector", lambda sel, s: _namespace_selected(sel, s)),
 )  # fmt: skip
 
 
@@ -221,7 +234,11 @@ def _globs(globs: Iterable[Glob]) -> str:
     return ", ".join(glob.text for glob in globs)
 
 
-def _selector_detail(selector: Any, labels: Json) -> str:
+def _namespace_detail(selector: Selector, subject: Subject) -> str:
+    return _selector_detail(selector, subject.namespace.labels) if selector.requirements else ""
+
+
+def _selector_detail(selector: Selector, labels: Json) -> str:
     return selector.failed(labels) or str(selector)
 
 
@@ -242,5 +259,5 @@ _DETAILS: dict[str, Callable[[Any, Subject], str]] = {
     "pod_selector": lambda selector, s: _selector_detail(selector, s.labels),
     "annotations": _annotations_detail,
     "images": lambda globs, s: f"{', '.join(_images(s))} against {_globs(globs)}",
-    "namespace_selector": lambda selector, s: _selector_detail(selector, s.namespace.labels),
+    "namespace_selector": _namespace_detail,
 }

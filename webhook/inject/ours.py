@@ -36,6 +36,10 @@ _DECIDING = frozenset(
 )  # fmt: skip
 
 
+# Digests of short texts are remembered: pods of one workload carry the same ones again and again.
+_REMEMBERED = 256
+
+
 class Marker(msgspec.Struct, frozen=True, omit_defaults=True):
     """Digests of planned fields, by container, by volume, and by container and path of mounts."""
 
@@ -105,14 +109,20 @@ def unescape(part: str) -> str:
     return part.replace("~1", "/").replace("~0", "~")
 
 
-@lru_cache(maxsize=8192)
 def _short(text: bytes) -> str:
     # 30 bits: enough to tell an edited field from an unedited one; not a protection.
     return base64.urlsafe_b64encode(hashlib.sha256(text).digest()[:5])[:5].decode()
 
 
+@lru_cache(maxsize=8192)
+def _digest_of_text(text: str) -> str:
+    return _short(_encoder.encode(text))
+
+
 def digest(value: Any) -> str:
     """Five characters that change when the value does."""
+    if type(value) is str and len(value) <= _REMEMBERED:
+        return _digest_of_text(value)
     return _short(_encoder.encode(value))
 
 

@@ -52,6 +52,8 @@ def arrange(
     `current` are the names of the pod's init containers, `blocks` are in planning order.
     """
     chain = [b for b in blocks if not b.last] + [b for b in blocks if b.last]
+    if not current:  # most pods
+        return Arrangement(tuple(n for b in chain for n in b.names), frozenset(), ())
     ours = {name for block in chain for name in block.names}
     foreign = [name for name in current if name not in ours]
     bounds, contradictions = _bounds(chain, foreign, keep_first)

@@ -16,8 +16,7 @@ from webhook.inject import borrow, harden, ours, resources
 from webhook.inject.decision import Code, LeftOutError
 from webhook.inject.match import Subject, mapping
 from webhook.policy import container as rules
-from webhook.policy import quantity
-from webhook.policy.compiled import Step
+from webhook.policy.compiled import Borrow, Step
 
 Json = Mapping[str, Any]
 Parameters = Mapping[str, object]
@@ -42,80 +41,87 @@ def render(
     `where` is the step's field in the policy, for reasons. Raises `LeftOutError` when a template
     fails or there is nothing to borrow from.
     """
-    source = _lender(step, where, subject)
-    windows = step.os == "windows"
-    base, base_digests = _prepared(step, windows, _fixed_user(subject))
-    touched = {"resources"}
-    container = dict(base)
+    prepared = _prepared(step, step.os == "windows", _fixed_user(subject))
+    container, digests = dict(prepared.container), dict(prepared.digests)
     for path, template in step.holes:
         _put(container, path, _filled(template, scope, parameters, f"{where}.container", path))
-        touched.add(str(path[0]))
-    if source is not None and step.borrow is not None:
+    sized = _sized(step, resources.model(subject.containers), _guaranteed(step, subject))
+    container.update(sized.container)
+    digests.update(sized.digests)
+    if step.borrow is not None:
+        source = _lender(step.borrow, where, subject)
         container = borrow.with_borrowed(container, step.borrow, source)
-        touched.update(
-            ("image", "imagePullPolicy", "env", "envFrom", "volumeMounts", "securityContext")
-        )
         if step.borrow.image:
-            container["securityContext"] = harden.hardened(
-                step.container.get("securityContext"),
-                windows=windows,
-                fixed_user=True,
-                lender=source,
-            )
-    sized = _sized(step, subject)
-    if sized:
-        container["resources"] = sized
+            container["securityContext"] = _of_borrowed_image(step, source)
     if step.guarded:
         _guard(container, where)
         container = rules.stored(container)
-    moving = {name: container[name] for name in touched if name in container}
-    return Rendered(step.name, container, {**base_digests, **ours.digests(ours.leaves(moving))})
+    for name in prepared.moving:
+        if name in container:
+            digests.update(ours.digests(ours.leaves({name: container[name]})))
+    return Rendered(step.name, container, digests)
 
 
-def _lender(step: Step, where: str, subject: Subject) -> Json | None:
-    if step.borrow is None:
-        return None
-    source = borrow.lender(step.borrow, subject.containers)
-    if source is None:
-        detail = f"no application container is named {step.borrow.container}"
-        raise LeftOutError(Code.BORROW_FAILED, f"{where}.borrow.container", detail)
-    return source
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some fields of a container with their digests; `moving` are fields that differ by pod."""
+
+    container: Json
+    digests: Mapping[str, str]
+    moving: tuple[str, ...] = ()
+
+
+_BORROWED = ("image", "imagePullPolicy", "env", "envFrom", "volumeMounts", "securityContext")
 
 
 @lru_cache(maxsize=4096)
-def _prepared(step: Step, windows: bool, fixed_user: bool) -> tuple[Json, Mapping[str, str]]:
+def _prepared(step: Step, windows: bool, fixed_user: bool) -> _Part:
     """What of a step is the same in every pod: its container with defaults, and most digests."""
-    borrows_image = step.borrow is not None and step.borrow.image
     container = {"name": step.name, **step.container}
-    if not borrows_image:
+    if step.borrow is None or not step.borrow.image:
         written = step.container.get("securityContext")
         container["securityContext"] = harden.hardened(
             written, windows=windows, fixed_user=fixed_user, lender=None
         )
-    moving = {"resources", *(str(path[0]) for path, _ in step.holes)}
-    if step.borrow is not None:
-        moving |= {"image", "imagePullPolicy", "env", "envFrom", "volumeMounts", "securityContext"}
+    moving = {str(path[0]) for path, _ in step.holes} | set(_BORROWED if step.borrow else ())
+    if step.guarded:
+        moving |= set(container)
     still = {name: value for name, value in container.items() if name not in moving}
-    return container, ours.digests(ours.leaves(still))
+    return _Part(container, ours.digests(ours.leaves(still)), tuple(sorted(moving)))
+
+
+@lru_cache(maxsize=4096)
+def _sized(step: Step, size: resources.Size, guaranteed: bool) -> _Part:
+    """The resources of a step in a pod of that size, as a container without anything else."""
+    written = mapping(step.container.get("resources"))
+    if step.sidecar:
+        wanted = resources.equalised(written) if guaranteed else written
+    else:
+        wanted = resources.fitted(written, resources.as_resources(size))
+    container = {"resources": wanted} if wanted else {}
+    return _Part(container, ours.digests(ours.leaves(container)))
+
+
+def _guaranteed(step: Step, subject: Subject) -> bool:
+    return step.sidecar and resources.guaranteed(subject.pod)
+
+
+def _lender(wanted: Borrow, where: str, subject: Subject) -> Json:
+    source = borrow.lender(wanted, subject.containers)
+    if source is None:
+        detail = f"no application container is named {wanted.container}"
+        raise LeftOutError(Code.BORROW_FAILED, f"{where}.borrow.container", detail)
+    return source
+
+
+def _of_borrowed_image(step: Step, source: Json) -> Json:
+    written = step.container.get("securityContext")
+    windows = step.os == "windows"
+    return harden.hardened(written, windows=windows, fixed_user=True, lender=source)
 
 
 def _fixed_user(subject: Subject) -> bool:
     return not subject.namespace_known or _OPENSHIFT_USERS not in subject.namespace.annotations
-
-
-def _sized(step: Step, subject: Subject) -> Json:
-    written = step.container.get("resources")
-    if step.sidecar:
-        wanted = mapping(written)
-        return resources.equalised(wanted) if resources.guaranteed(subject.pod) else wanted
-    return resources.fitted(mapping(written), _canonical(resources.model(subject.containers)))
-
-
-def _canonical(sized: Json) -> Json:
-    return {
-        name: {key: quantity.canonical(value) for key, value in section.items()}
-        for name, section in sized.items()
-    }
 
 
 def _filled(
@@ -135,12 +141,18 @@ def _filled(
 
 
 def _put(container: dict[str, Any], path: Path, text: str) -> None:
-    """Set one string deep inside, copying what is on the way: the rest is shared by all pods."""
+    """Set one string deep inside, copying what is on the way: the rest is shared by all pods.
+
+    An empty one is left away, as the API server stores it, unless it is an item of a list.
+    """
     here: Any = container
     for part in path[:-1]:
         child = here[part]
         here[part] = here = dict(child) if isinstance(child, dict) else list(child)
-    here[path[-1]] = text
+    if text or isinstance(here, list):
+        here[path[-1]] = text
+    else:
+        del here[path[-1]]
 
 
 def _guard(container: Json, where: str) -> None:

@@ -7,7 +7,7 @@ a regular init container no larger than one application container never raises i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -42,23 +42,37 @@ def _memory(container: Json) -> Fraction:
     return _amount(text) if isinstance(text, str | int | float) else Fraction(0)
 
 
-def model(containers: Iterable[Json]) -> Json:
+Size = tuple[tuple[str, tuple[tuple[str, str | int | float], ...]], ...]
+
+
+def model(containers: Sequence[Json]) -> Size:
     """What a regular step copies: the cpu, memory and ephemeral-storage of one container.
 
     It is the application container with the largest memory (by limit, else request; the first of
-    equals), requests *and* limits exactly as declared. `{}` when it declares none of them.
+    equals), requests *and* limits exactly as declared, as (section, (resource, amount)) pairs: two
+    pods of one size give equal values. Empty when it declares none of them.
     """
-    candidates = list(containers)
-    if not candidates:
-        return _NONE
-    largest = candidates[0] if len(candidates) == 1 else max(candidates, key=_memory)
-    found = {}
-    for name in ("limits", "requests"):
-        section = _section(largest, name)
-        copied = {key: section[key] for key in COPIED if key in section}
-        if copied:
-            found[name] = copied
-    return found
+    if not containers:
+        return ()
+    largest = containers[0] if len(containers) == 1 else max(containers, key=_memory)
+    return tuple(
+        (name, copied)
+        for name in ("limits", "requests")
+        if (copied := _copied(_section(largest, name)))
+    )
+
+
+def _copied(section: Json) -> tuple[tuple[str, str | int | float], ...]:
+    return tuple(
+        (key, section[key]) for key in COPIED if isinstance(section.get(key), str | int | float)
+    )
+
+
+def as_resources(size: Size) -> Json:
+    """A size as the `resources` of a container, in canonical quantities."""
+    return {
+        name: {key: quantity.canonical(value) for key, value in copied} for name, copied in size
+    }
 
 
 def fitted(written: Json | None, copied: Json) -> Json:
