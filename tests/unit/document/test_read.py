@@ -143,6 +143,15 @@ def test_deep_nesting_is_refused(levels: int) -> None:
     assert problem.what.startswith("nested")
 
 
+def test_merges_that_repeat_each_other_are_searched_once() -> None:
+    """Looking for the place of what is not there ends, however often mappings are merged."""
+    text = "a0: &a0 {p: 1}\n" + "".join(
+        f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}\n" for i in range(1, 12)
+    )
+    documents, _ = read.read(text, file="f")
+    assert Mark(12, 6) == documents[0].mark(("a11", "q"))
+
+
 def test_aliases_and_merge_keys_mean_what_they_mean_to_kubectl() -> None:
     """YAML 1.1 merges: own keys win, of several sources the earlier one."""
     text = "a: &a {p: 1, q: 1}\nb: &b {q: 2, r: 2}\nc: {<<: [*a, *b], p: 0}\nd: *a\n"
