@@ -50,11 +50,10 @@ def read(paths: Sequence[str]) -> Sources:
     cannot be read is a problem, and an empty folder is one too, because a policy that is not found
     is not in force. May sleep: call it in a thread.
     """
-    now = look(paths)
     for _ in range(ATTEMPTS):
+        now = look(paths)
         sources = _read(now)
-        before, now = now, look(paths)
-        if now == before:
+        if look(paths) == now:
             return sources
         time.sleep(SETTLE)
     return Sources((), (_problem(paths[0], "keeps changing", "replace files in one step"),))
