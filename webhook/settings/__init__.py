@@ -8,6 +8,7 @@ Fast to import: nothing but the standard library, YAML only when there is a file
 from __future__ import annotations
 
 from webhook.settings.resolve import resolve
-from webhook.settings.table import DECISION, TABLE, Kind, Setting, Settings
+from webhook.settings.setting import Kind, Setting
+from webhook.settings.table import DECISION, TABLE, Settings
 
 __all__ = ["DECISION", "TABLE", "Kind", "Setting", "Settings", "resolve"]

@@ -10,7 +10,8 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from webhook.settings.given import Given, nearest
-from webhook.settings.table import TABLE, Kind, Setting
+from webhook.settings.setting import Kind, Setting
+from webhook.settings.table import TABLE
 
 MAX_BYTES = 1024 * 1024  # what a ConfigMap can hold
 _KEYS = {setting.key: setting for setting in TABLE}

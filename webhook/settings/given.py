@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from webhook.settings.table import Setting
+from webhook.settings.setting import Setting
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator, Mapping
 
 from webhook.errors import UsageError
 from webhook.settings.given import Given, nearest
-from webhook.settings.table import PREFIX, TABLE, Kind, Setting, Settings
+from webhook.settings.setting import PREFIX, Kind, Setting
+from webhook.settings.table import TABLE, Settings
 
 CONFIG_VARIABLE = "INITJECT_CONFIG"
 _VARIABLES = {setting.env: setting for setting in TABLE}

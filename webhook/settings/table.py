@@ -6,13 +6,11 @@ its key in the file `field-name`.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
-from enum import Enum
 from typing import Any
 
-PREFIX = "INITJECT_"
+from webhook.settings.setting import Kind, Setting
+
 KIB, MIB = 1024, 1024 * 1024
 
 # Where injection would do harm or could not be undone (docs/reference/settings.md has the reasons).
@@ -20,138 +18,6 @@ EXCLUDED_NAMESPACES = (
     *("kube-*", "openshift-*", "gke-*", "calico-*", "tigera-*", "cilium*", "istio-system"),
     *("cert-manager", "*-csi*", "longhorn-system", "rook-ceph", "metallb-system", "velero"),
 )
-
-
-class Kind(Enum):
-    """What a setting's text means."""
-
-    PATHS = "paths"  # repeatable; `:` between them in the environment
-    GLOBS = "globs"  # repeatable; `,` between them
-    PATH = "path"
-    TEXT = "text"
-    CHOICE = "choice"
-    INTEGER = "integer"
-    SECONDS = "seconds"
-    SWITCH = "switch"
-
-
-_METAVARS = {Kind.PATHS: "PATH", Kind.GLOBS: "GLOB", Kind.INTEGER: "N", Kind.SWITCH: ""}
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One line of the table.
-
-    `origin` says where a number comes from; `decides` marks the settings on which decisions depend:
-    `preview`, `explain` and `test` take them as well as `serve`.
-    """
-
-    name: str
-    kind: Kind
-    help: str
-    default: Any
-    origin: str = ""
-    choices: tuple[str, ...] = ()
-    least: float = 0
-    most: float = float("inf")
-    decides: bool = False
-    variable: str = ""
-
-    @property
-    def key(self) -> str:
-        """Its name in the settings file."""
-        return self.name.replace("_", "-")
-
-    @property
-    def flag(self) -> str:
-        """Its option on the command line."""
-        return f"--{self.key}"
-
-    @property
-    def env(self) -> str:
-        """Its environment variable."""
-        return self.variable or PREFIX + self.name.upper()
-
-    @property
-    def many(self) -> bool:
-        """Whether it is a list, whose flag can be repeated."""
-        return self.kind in (Kind.PATHS, Kind.GLOBS)
-
-    @property
-    def metavar(self) -> str:
-        """What stands behind the flag in `--help`; empty for a switch."""
-        return "|".join(self.choices) or _METAVARS.get(self.kind, self.kind.value.upper())
-
-    @property
-    def shown_default(self) -> str:
-        """The default as a reader writes it; empty where there is none."""
-        if self.many:
-            return ", ".join(self.default)
-        if isinstance(self.default, float):
-            return f"{self.default:g}"
-        return str(self.default or "")
-
-    @property
-    def explained(self) -> str:
-        """The whole help text of its option."""
-        default = f"default: {self.shown_default}; " if self.shown_default else ""
-        return f"{self.help}  [{default}{self.env}]"
-
-    def parse(self, text: Sequence[str]) -> object:
-        """The value that `text` means (one item unless `many`); raises ValueError with advice."""
-        if self.many:
-            return tuple(item for item in text if item)
-        return _PARSERS[self.kind](self, text[-1])
-
-
-def _choice(setting: Setting, text: str) -> str:
-    if text not in setting.choices:
-        wanted = ", ".join(setting.choices[:-1]) + f" or {setting.choices[-1]}"
-        msg = f"{text!r} is none of its values; write {wanted}"
-        raise ValueError(msg)
-    return text
-
-
-def _integer(setting: Setting, text: str) -> int:
-    wanted = f"write a whole number from {setting.least:g} to {setting.most:g}"
-    if not (text.isascii() and text.isdigit() and setting.least <= int(text) <= setting.most):
-        msg = f"{text!r} is out of place; {wanted}"
-        raise ValueError(msg)
-    return int(text)
-
-
-def _duration(setting: Setting, text: str) -> float:
-    try:
-        value = float(text.removesuffix("s"))
-    except ValueError:
-        value = math.nan
-    if not setting.least <= value <= setting.most:
-        wanted = f"write seconds, from {setting.least:g} to {setting.most:g}"
-        msg = f"{text!r} is out of place; {wanted}"
-        raise ValueError(msg)
-    return value
-
-
-def _switch(_: Setting, text: str) -> bool:
-    found = {"true": True, "1": True, "false": False, "0": False}.get(text.lower())
-    if found is None:
-        msg = f"{text!r} is neither; write true or false"
-        raise ValueError(msg)
-    return found
-
-
-def _text(_: Setting, text: str) -> str:
-    return text
-
-
-_PARSERS: dict[Kind, Callable[[Setting, str], object]] = {
-    Kind.PATH: _text,
-    Kind.TEXT: _text,
-    Kind.CHOICE: _choice,
-    Kind.INTEGER: _integer,
-    Kind.SECONDS: _duration,
-    Kind.SWITCH: _switch,
-}
 
 
 def _setting(kind: Kind, help: str, default: object = None, **more: Any) -> Any:
