@@ -36,6 +36,7 @@ class Code(StrEnum):
     OS_UNSUPPORTED = "os_unsupported"
     # one policy: applied, and what is worth knowing about it
     APPLIED = "applied"
+    PLANNED = "planned"  # it would be applied, but another policy denies the pod
     AUDITED = "audited"
     CHANGED = "changed"
     ORPHAN = "orphan"

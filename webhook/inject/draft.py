@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from webhook.inject import ours, patch, place, plan, resources
@@ -97,12 +97,16 @@ def finished(draft: Draft, options: Options, *, enforcing: bool) -> Decision:
 
 def _denied(draft: Draft) -> Decision:
     """A refusal: nothing is applied, whatever other policies had planned."""
-    planned = (Code.APPLIED, Code.CHANGED)
+    reasons = [
+        replace(reason, code=Code.PLANNED) if reason.code is Code.APPLIED else reason
+        for reason in draft.reasons
+        if reason.code is not Code.CHANGED
+    ]
     return Decision(
         allowed=False,
         message="; ".join(draft.denials),
         warnings=tuple(draft.warnings),
-        reasons=tuple(reason for reason in draft.reasons if reason.code not in planned),
+        reasons=tuple(reasons),
     )
 
 
