@@ -126,7 +126,7 @@ NAMESPACES = Instrument("initject_namespaces", "gauge", "Namespaces whose labels
 SOURCE_READS = Instrument(
     "initject_source_reads_total",
     "counter",
-    "Readings of a source that had changed (policies, certificates), by result: success, failure. "
+    "Readings of a source that had changed (policies, certificate), by result: success, failure. "
     "After a failure what was in force stays.",
     ("source", "result"),
 )
