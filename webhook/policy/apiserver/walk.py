@@ -112,14 +112,7 @@ def _unknown(type_name: str, name: str, path: Path) -> Finding:
         advice = f"it belongs in {holder}"
     else:
         advice = f"did you mean {near}?" if near else words.meant(name, fields)
-    return Finding((*path, name), f"{_called(type_name, path)} has no field {name!r}", advice)
-
-
-def _called(type_name: str, path: Path) -> str:
-    """What holds the field, in the author's words."""
-    if not path:
-        return f"a {type_name.lower()}"
-    return str(path[-1]) if isinstance(path[-1], str) else f"an entry of {path[-2]}"
+    return Finding((*path, name), f"unknown field {name}", advice)
 
 
 def nearest(name: str, fields: Iterable[str]) -> str | None:
