@@ -62,7 +62,7 @@ def test_syntax_form_and_meaning_are_told_together() -> None:
         "9:7: spec.conditions[1].name: is missing",
         "10:29: spec.conditions[2].expression: there is no variable objekt",
         "12:7: spec.steps[0]: must be a map, not the number 3",
-        "13:50: spec.steps[1].container.imgae: a container has no field 'imgae'",
+        "13:50: spec.steps[1].container.imgae: unknown field imgae",
     ] == lines(loaded(text))
 
 
