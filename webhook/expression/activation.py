@@ -12,14 +12,12 @@ from typing import Any
 from webhook.errors import EvaluationError
 from webhook.expression import bounds, runtime
 from webhook.expression.bounds import Meter, Sizes
+from webhook.expression.cost import Costs
 from webhook.expression.reads import ANY, Branch, Path, Reads, covers, join
 
 __all__ = ["ANY", "Json", "Path", "Reads", "Scope", "join"]
 
 Json = Mapping[str, Any]
-
-# A pod is about 15 levels deep; the runtime's own recursion crashes the process at some thousands.
-MAX_DEPTH = 64
 _LEAVES = frozenset({str, int, float, bool, type(None)})
 
 
@@ -35,23 +33,37 @@ class Scope:
     __slots__ = ("_meter", "_own", "_reads", "_roots", "_shared", "_sizes", "_spent", "_verified")
 
     def __init__(
-        self, *, object: Json, request: Json, namespace: Json | None, reads: Reads
+        self,
+        *,
+        object: Json,
+        request: Json,
+        namespace: Json | None,
+        reads: Reads,
     ) -> None:
-        self._roots = {"object": object, "request": request, "namespaceObject": namespace}
+        self._roots: dict[str, Json | None] = {
+            "object": object,
+            "request": request,
+            "namespaceObject": namespace,
+        }
         self._reads = reads
         self._shared: Any = None
-        self._own: dict[int, tuple[object, Any, Sizes | None]] = {}
+        self._own: dict[int, tuple[Any, Any, Sizes | None]] = {}
         self._meter = Meter()
         self._sizes: Sizes | None = None
         self._spent = 0
         self._verified: set[int] = set()
+
+    @property
+    def namespace(self) -> Json | None:
+        """The namespace as it was given."""
+        return self._roots["namespaceObject"]
 
     def root(self, name: str) -> Json | None:
         """The variable `name` as it came, for plain paths. None when nothing is known about it."""
         return self._roots[name]
 
     def activation(
-        self, reads: Reads, costs: bounds.Costs, parameters: Mapping[str, object] | None
+        self, reads: Reads, costs: Costs, parameters: Mapping[str, object] | None
     ) -> Any:
         """The runtime's view for one expression.
 
@@ -96,15 +108,15 @@ class Scope:
             self._own[id(parameters)] = own
         return own[1], own[2]
 
-    def _charge(self, costs: bounds.Costs, sizes: Sizes) -> None:
+    def _charge(self, costs: Costs, sizes: Sizes) -> None:
         cost = costs.at(sizes)
         self._spent += cost
         if cost > bounds.MAX_EXPRESSION_COST:
-            msg = "the pod is too large for this expression"
-            raise EvaluationError(msg)
+            what = "the pod is too large for this expression"
+            raise EvaluationError(what)
         if self._spent > bounds.MAX_REVIEW_COST:
-            msg = "the pod is too large for all the expressions that look at it"
-            raise EvaluationError(msg)
+            what = "the pod is too large for all the expressions that look at it"
+            raise EvaluationError(what)
 
 
 def trim(value: Any, branch: Branch, meter: Meter, depth: int = 0) -> Any:
@@ -115,9 +127,9 @@ def trim(value: Any, branch: Branch, meter: Meter, depth: int = 0) -> Any:
     kind = type(value)
     if branch.whole or kind in _LEAVES:
         return measure(value, meter, depth)
-    if depth > MAX_DEPTH:
-        msg = "the pod is nested too deeply"
-        raise EvaluationError(msg)
+    if depth > bounds.MAX_DEPTH:
+        what = "the pod is nested too deeply"
+        raise EvaluationError(what)
     if kind is dict:
         return _trim_map(value, branch, meter, depth)
     if kind is list:
@@ -156,9 +168,9 @@ def measure(value: Any, meter: Meter, depth: int = 0) -> Any:
         meter.string(value)
     elif kind in _LEAVES:
         meter.weight += bounds.NODE
-    elif depth > MAX_DEPTH:
-        msg = "the pod is nested too deeply"
-        raise EvaluationError(msg)
+    elif depth > bounds.MAX_DEPTH:
+        what = "the pod is nested too deeply"
+        raise EvaluationError(what)
     elif kind is dict:
         meter.map(value)
         for item in value.values():
@@ -180,5 +192,5 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if type(value) in _LEAVES:
         return value
-    msg = "the pod holds something that is not JSON"
-    raise EvaluationError(msg)
+    what = "the pod holds something that is not JSON"
+    raise EvaluationError(what)

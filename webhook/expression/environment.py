@@ -8,9 +8,10 @@ from enum import Enum
 from typing import Any
 
 from webhook.errors import EvaluationError, ExpressionError
-from webhook.expression import bounds, message, names, runtime, trace, tree
+from webhook.expression import bounds, cost, fields, message, names, runtime, strict, trace, tree
 from webhook.expression.activation import Scope
-from webhook.expression.bounds import Costs
+from webhook.expression.cost import Costs
+from webhook.expression.fields import Suspicion
 from webhook.expression.reads import Reads
 
 
@@ -26,7 +27,6 @@ _TAKES = {
     Kind.BOOL: frozenset({"BOOL", "DYN"}),
     Kind.TEXT: frozenset({"STRING", "INT", "UINT", "DOUBLE", "BOOL", "DYN"}),
 }
-Suspicion = tuple[int, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ class Expression:
         result = self.value(scope, parameters)
         if result is True or result is False:
             return result
-        msg = f"gave {message.kind(result)} where true or false is needed"
-        raise EvaluationError(msg)
+        what = f"gave {message.kind(result)} where true or false is needed"
+        raise EvaluationError(what)
 
     def value(self, scope: Scope, parameters: Mapping[str, object] | None) -> object:
         """The plain value. Raises EvaluationError as `boolean` does."""
@@ -73,28 +73,28 @@ def compile(text: str, kind: Kind, *, parameters: Mapping[str, str]) -> Expressi
     case beyond the bounds.
     """
     if len(text) > bounds.MAX_LENGTH:
-        msg = f"longer than {bounds.MAX_LENGTH} characters"
-        raise ExpressionError(
-            msg,
-            offset=bounds.MAX_LENGTH,
-            advice="split the condition",
-        )
+        what = f"the expression is longer than {bounds.MAX_LENGTH} characters"
+        raise ExpressionError(what, offset=bounds.MAX_LENGTH, advice="split it")
     program = _program(text)
-    _check_type(program.return_type().name(), kind)
     root = tree.read(program.serialize())
     names.check_parameters(root, parameters)
-    costs = bounds.check(root)
-    return Expression(text, trace.reads(root), costs.usual, (), program, costs, names.keys(root))
+    exact = strict.check(text, root, parameters)
+    _check_type((exact or program.return_type()).name(), kind)
+    costs = cost.check(root)
+    reads, offsets = trace.trace(root)
+    suspicions = fields.suspicions(offsets)
+    return Expression(text, reads, costs.usual, suspicions, program, costs, names.keys(root))
 
 
 def _program(text: str) -> Any:
     if not text.strip():
-        msg = "the expression is empty"
-        raise ExpressionError(msg)
+        what = "the expression is empty"
+        raise ExpressionError(what)
+    environment = runtime.environment()
     try:
-        return runtime.environment().compile(text)
+        return environment.compile(text)
     except (RuntimeError, UnicodeError) as problem:
-        raise message.refused(str(problem), text) from None
+        raise strict.complain(text, message.refused(str(problem), text)) from None
 
 
 def _check_type(name: str, kind: Kind) -> None:
@@ -102,13 +102,9 @@ def _check_type(name: str, kind: Kind) -> None:
         return
     wanted = "true or false" if kind is Kind.BOOL else "text, a number, true or false"
     if name.startswith("optional_type"):
-        msg = f"the result is optional where {wanted} is needed"
-        raise ExpressionError(
-            msg,
-            advice="say what holds when it is missing: append .orValue(…)",
-        )
-    msg = f"the result is {message.type_name(name)} where {wanted} is needed"
-    raise ExpressionError(
-        msg,
-        advice="compare it with something" if kind is Kind.BOOL else "choose one element of it",
-    )
+        what = f"the result is optional where {wanted} is needed"
+        advice = "say what holds when it is missing: append .orValue(…)"
+        raise ExpressionError(what, advice=advice)
+    what = f"the result is {message.type_name(name)} where {wanted} is needed"
+    advice = "compare it with something" if kind is Kind.BOOL else "take one part of it"
+    raise ExpressionError(what, advice=advice)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 
 from webhook.errors import ExpressionError
-from webhook.expression import names
-from webhook.expression import runtime as cel
+from webhook.expression import names, tree
+from webhook.expression.library.row import REFUSED, TYPES
 
 _PLACE = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 _OPERATORS = {
@@ -25,12 +25,20 @@ _TYPES = {
 }  # fmt: skip
 
 
+_NAMED = {
+    full: ("an " if name in ("ip", "url") else "a ") + full.rpartition(".")[2]
+    for name, full in TYPES.items()
+}
+
+
 def type_name(name: str) -> str:
     """A type as the runtime calls it, in a reader's words."""
     if name.startswith("LIST"):
         return "a list"
     if name.startswith("MAP"):
         return "a map"
+    if name in _NAMED:
+        return _NAMED[name]
     return "a type" if name.startswith("TYPE") else _TYPES.get(name, name.lower())
 
 
@@ -89,7 +97,7 @@ def _undeclared(found: re.Match[str], text: str, offset: int) -> ExpressionError
     return ExpressionError(
         f"there is no variable {root}",
         offset=place if place >= 0 else offset,
-        advice=names.did_you_mean(root, cel.ROOTS),
+        advice=names.did_you_mean(root, tree.ROOTS),
     )
 
 
@@ -127,22 +135,30 @@ def _token(found: re.Match[str], text: str, offset: int) -> ExpressionError:
         what = "the string that begins here is not closed, or holds an unknown escape"
         advice = "write a backslash as \\\\ or use r'…'"
         return ExpressionError(what, offset=offset, advice=advice)
-    return ExpressionError(f"{found[1]} means nothing here", offset=offset)
+    return ExpressionError(
+        f"{found[1].strip()} means nothing here",
+        offset=offset,
+        advice="compare with ==" if found[1][:1] == "=" else "",
+    )
 
 
 def _unexpected(found: re.Match[str], text: str, offset: int) -> ExpressionError:
-    token = found[1]
+    word = found[1]
     expected = found[2] if found.re.groups > 1 and found[2] else ""
     advice = f"expected {expected}" if expected and not expected.startswith("{") else ""
-    if token == "<EOF>":
+    if word == "<EOF>":
         return ExpressionError("the expression ends too early", offset=offset, advice=advice)
-    if token == "=":
+    if word == "=":
         advice = "compare with =="
-    return ExpressionError(f"{token} is not expected here", offset=offset, advice=advice)
+    return ExpressionError(f"{word} is not expected here", offset=offset, advice=advice)
 
 
 def _reserved(found: re.Match[str], _text: str, offset: int) -> ExpressionError:
     return ExpressionError(f"{found[1]} is a reserved word", offset=offset)
+
+
+def _no_fields(found: re.Match[str], _text: str, offset: int) -> ExpressionError:
+    return ExpressionError(f"a value of type {found[1]} has no fields", offset=offset)
 
 
 _COMPLAINTS = (
@@ -152,6 +168,8 @@ _COMPLAINTS = (
     (r"Syntax error: (?:mismatched|extraneous) input '(.*?)' expecting (.*)$", _unexpected),
     (r"Syntax error: no viable alternative at input '(.*)'$", _unexpected),
     (r"Syntax error: missing .* at '(.*)'$", _unexpected),
+    (r"expression of type '([^']*)' cannot be the operand of a select operation", _no_fields),
+    (r"Syntax error: invalid string literal: (.*)$", _token),
     (r"reserved identifier: (\w+)", _reserved),
 )
 FUNCTIONS = (
@@ -200,11 +218,16 @@ def _operator(found: re.Match[str], _keys: frozenset[str]) -> str:
     return f"{shown} cannot be applied to {' and '.join(types)}" if types else f"{shown} failed"
 
 
+def _refusal(found: re.Match[str], _keys: frozenset[str]) -> str:
+    return found[1]
+
+
 def _always(text: str):  # type: ignore[no-untyped-def]
     return lambda _found, _keys: text
 
 
 _FAILURES = (
+    (rf"^\w+: {REFUSED}(.*)$", _refusal),
     (r'Key not found in map : "(.*)"', _key),
     (r'No value with name "(\w+)" found', _variable),
     (r"No matching overloads found : ([^\s(]+)(?:\(([\w, ]*)\))?", _operator),

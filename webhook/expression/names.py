@@ -48,8 +48,8 @@ def check_parameters(root: Node, known: Mapping[str, str]) -> None:
         name = _parameter(node)
         if name is not None and name not in known:
             advice = did_you_mean(name, known) if known else "the policy declares no parameters"
-            msg = f"there is no parameter {name}"
-            raise ExpressionError(msg, offset=_place(node), advice=advice)
+            what = f"there is no parameter {name}"
+            raise ExpressionError(what, offset=_place(node), advice=advice)
 
 
 def _place(node: Node) -> int:
@@ -61,15 +61,16 @@ def _place(node: Node) -> int:
 
 def _parameter(node: Node) -> str | None:
     """The name, when `node` reads one parameter."""
-    if isinstance(node, Select) and _is_parameters(node.operand):
+    if isinstance(node, Select) and is_parameters(node.operand):
         return node.field
     reads = isinstance(node, Call) and node.function in ("_[_]", "_[?_]", "_?._")
-    if reads and isinstance(node, Call) and _is_parameters(node.arguments[0]):
+    if reads and isinstance(node, Call) and is_parameters(node.arguments[0]):
         key = node.arguments[1]
         if isinstance(key, Constant) and isinstance(key.value, str):
             return key.value
     return None
 
 
-def _is_parameters(node: Node) -> bool:
+def is_parameters(node: Node) -> bool:
+    """Is `node` the variable `parameters`?"""
     return isinstance(node, Identifier) and node.name.lstrip(".") == "parameters"

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from webhook.errors import EvaluationError, ExpressionError
-from webhook.expression import environment, message, runtime
+from webhook.expression import environment, message, runtime, tree
 from webhook.expression.activation import Scope
-from webhook.expression.environment import Expression, Kind, Suspicion
+from webhook.expression.bounds import MAX_TEXT
+from webhook.expression.environment import Expression, Kind
+from webhook.expression.fields import Suspicion
 from webhook.expression.reads import Reads, join
-
-# The longest text one template may give. An argument or a variable beyond this is refused by the
-# kernel anyway (MAX_ARG_STRLEN is 128 KiB), and 64 of these stay far below etcd's 1.5 MiB.
-MAX_TEXT = 32 * 1024
 
 _QUOTED = re.compile(
     r"""[rR]?[bB]?(?:'''|\"\"\"|'|")""",
@@ -34,7 +32,7 @@ _SHELL = re.compile(r"\s*[#!]?([A-Za-z_]\w*|[0-9@*#?$!-])(\s*|:?[-+=?].*|[%#/^,@
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """One `${…}`. `path` is set when it is a plain field path, which is read without the runtime."""
+    """One `${…}`. `path` is set when it is a plain field path, read without the runtime."""
 
     offset: int  # of the expression inside the template's text
     expression: Expression
@@ -66,8 +64,8 @@ class Template:
                 [p if isinstance(p, str) else _fill(p, scope, parameters) for p in self.parts]
             )
         if len(text) > MAX_TEXT and len(text) > len(self.text):
-            msg = f"the text became longer than {MAX_TEXT} characters"
-            raise EvaluationError(msg)
+            what = f"the text became longer than {MAX_TEXT} characters"
+            raise EvaluationError(what)
         return text
 
 
@@ -101,10 +99,10 @@ def parse(text: str, *, parameters: Mapping[str, str]) -> Template:
 
 def _hole(text: str, offset: int, parameters: Mapping[str, str]) -> Hole:
     shell = _SHELL.fullmatch(text)
-    if shell and shell[1] not in runtime.ROOTS and (shell[2].strip() or not _literal(shell[1])):
-        msg = f"there is no variable {shell[1]}"
+    if shell and shell[1] not in tree.ROOTS and (shell[2].strip() or not _literal(shell[1])):
+        what = f"there is no variable {shell[1]}"
         raise ExpressionError(
-            msg,
+            what,
             offset=offset,
             advice=_shell_advice(text.strip(), shell[1]),
         )
@@ -164,9 +162,9 @@ def _end(text: str, at: int) -> int:
             return at
         depth += (letter == "{") - (letter == "}")
         at += 1
-    msg = "the ${ that begins here is not closed"
+    what = "the ${ that begins here is not closed"
     raise ExpressionError(
-        msg,
+        what,
         offset=start,
         advice="close it with }, or write $${ for a literal ${",
     )
@@ -221,5 +219,5 @@ def _text(value: object) -> str:
         return str(value)
     if kind is float:
         return runtime.double(float(value))  # type: ignore[arg-type]
-    msg = f"gave {message.kind(value)} where text is needed"
-    raise EvaluationError(msg)
+    what = f"gave {message.kind(value)} where text is needed"
+    raise EvaluationError(what)

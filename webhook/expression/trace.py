@@ -1,78 +1,159 @@
 """Which paths of its variables an expression reads, from its checked tree.
 
 Every value is followed as a set of places: where in a variable it may come from. A place that is
-only passed on is not read; one that a function looks at is read as a whole.
+only passed on is not read; one that a function looks at is read with everything below it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from webhook.expression import runtime
+from webhook.expression import fields
 from webhook.expression.reads import ANY, Path, Reads, reduced
-from webhook.expression.tree import Call, Constant, Entries, Identifier, Items, Loop, Node, Select
+from webhook.expression.tree import (
+    ROOTS,
+    Call,
+    Constant,
+    Entries,
+    Identifier,
+    Items,
+    Loop,
+    Node,
+    Select,
+)
 
-# A place, and inside how many list or map literals it is wrapped.
+# A path, and inside how many list or map literals it is wrapped.
 Place = tuple[int, Path]
 Places = frozenset[Place]
+Names = Mapping[str, Places]
+
 NOWHERE: Places = frozenset()
 MAX_WRAPS = 4
 MAX_PATH = 40
 
+# What gives its arguments, or a list or text made of them, without looking at them.
 _PASSING = frozenset({"orValue", "or", "value", "optional.of", "dyn", "_+_"})
 
 
-def reads(root: Node) -> Reads:
-    """What `root` reads of every variable."""
+def trace(root: Node) -> tuple[Reads, Mapping[Path, int]]:
+    """What `root` reads, and of every path in it the offset where it is first named."""
     tracer = _Tracer()
     tracer.consume(tracer.visit(root, {}))
-    return reduced(tracer.whole, tracer.shapes, tracer.present)
+    return reduced(tracer.whole, tracer.shapes, tracer.present), tracer.offsets
 
 
 class _Tracer:
+    """Collects while it walks."""
+
     def __init__(self) -> None:
         self.whole: set[Path] = set()
         self.shapes: set[Path] = set()
         self.present: set[Path] = set()
+        self.offsets: dict[Path, int] = {}
 
     def consume(self, places: Places) -> None:
         self.whole.update(path for _, path in places)
 
-    def visit(self, node: Node, names: Mapping[str, Places]) -> Places:
-        match node:
-            case Constant():
-                return NOWHERE
-            case Identifier():
-                return self._name(node.name, names)
-            case Select():
-                found = self._step(self.visit(node.operand, names), node.field)
-                return NOWHERE if node.test else found
-            case Call():
-                return self._call(node, names)
-            case Items():
-                return self._wrap([self.visit(e, names) for e in node.elements])
-            case Entries():
-                for key in node.keys:
-                    self.consume(self.visit(key, names))
-                return self._wrap([self.visit(v, names) for v in node.values])
-            case Loop():
-                return self._loop(node, names)
+    def visit(self, node: Node, names: Names) -> Places:
+        return _VISITS[type(node)](self, node, names)
 
-    def _name(self, name: str, names: Mapping[str, Places]) -> Places:
-        if name in names:
-            return names[name]
-        name = name.lstrip(".")  # `.object` is the variable even where a macro's hides it
-        if name not in runtime.ROOTS:
+    def constant(self, _node: Constant, _names: Names) -> Places:
+        return NOWHERE
+
+    def identifier(self, node: Identifier, names: Names) -> Places:
+        if node.name in names:
+            return names[node.name]
+        name = node.name.lstrip(".")  # `.object` is the variable even where a macro's hides it
+        if name not in ROOTS:
             return NOWHERE
         self.present.add((name,))
         return frozenset({(0, (name,))})
 
-    def _step(self, places: Places, field: str) -> Places:
+    def select(self, node: Select, names: Names) -> Places:
+        places = self._step(self.visit(node.operand, names), node.field, node.offset + 1)
+        return NOWHERE if node.test else places
+
+    def items(self, node: Items, names: Names) -> Places:
+        return self._wrap([self.visit(element, names) for element in node.elements])
+
+    def entries(self, node: Entries, names: Names) -> Places:
+        for key in node.keys:
+            self.consume(self.visit(key, names))
+        return self._wrap([self.visit(value, names) for value in node.values])
+
+    def call(self, node: Call, names: Names) -> Places:
+        arguments = [self.visit(argument, names) for argument in node.arguments]
+        special = _SPECIAL.get(node.function)
+        if special is not None:
+            return special(self, node, arguments)
+        for places in arguments:
+            self.consume(places)
+        return NOWHERE
+
+    def loop(self, node: Loop, names: Names) -> Places:
+        over = self.visit(node.range, names)
+        self.shapes.update(path for _, path in over)
+        # A loop over a map gives its keys, which `shapes` already holds.
+        lists = frozenset(p for p in over if p[0] or not fields.is_map(p[1]))
+        element = self._step(lists, ANY, node.offset)
+        grown = self.visit(node.initial, names)
+        while True:  # ends: an expression can name only so many places
+            inner = {**names, node.variable: element, node.accumulator: grown}
+            self.consume(self.visit(node.condition, inner))
+            more = grown | self.visit(node.step, inner)
+            if more == grown:
+                return self.visit(node.result, {**names, node.accumulator: grown})
+            grown = more
+
+    def passing(self, _node: Call, arguments: list[Places]) -> Places:
+        return frozenset().union(*arguments)
+
+    def choose(self, _node: Call, arguments: list[Places]) -> Places:
+        self.consume(arguments[0])
+        return arguments[1] | arguments[2]
+
+    def index(self, node: Call, arguments: list[Places]) -> Places:
+        of, index = arguments
+        self.consume(index)
+        key = node.arguments[1]
+        if isinstance(key, Constant) and isinstance(key.value, str) and key.value != ANY:
+            return self._step(of, key.value, key.offset)
+        return self._step(of, ANY, key.offset)
+
+    def end(self, node: Call, arguments: list[Places]) -> Places:
+        self.shapes.update(path for _, path in arguments[0])
+        return self._step(arguments[0], ANY, node.offset)
+
+    def contains(self, node: Call, arguments: list[Places]) -> Places:
+        """`'key' in map` asks for one key; in a list it looks at every element."""
+        element, of = arguments
+        self.consume(element)
+        key = node.arguments[0]
+        for wraps, path in of:
+            if (
+                isinstance(key, Constant)
+                and isinstance(key.value, str)
+                and key.value != ANY
+                and not wraps
+            ):
+                self.present.add((*path, key.value))
+            else:
+                self.whole.add(path)
+        return NOWHERE
+
+    def measure(self, _node: Call, arguments: list[Places]) -> Places:
+        self.shapes.update(path for _, path in arguments[0])
+        return NOWHERE
+
+    def _step(self, places: Places, field: str, offset: int) -> Places:
         """One field, or one element (`*`), of each place."""
         found = frozenset(
             (wraps - 1, path) if wraps else (0, (*path, field)) for wraps, path in places
         )
-        self.present.update(path for _, path in found)
+        for _, path in found:
+            self.present.add(path)
+            self.offsets.setdefault(path, offset)
         too_long = frozenset(p for p in found if len(p[1]) > MAX_PATH)
         self.consume(too_long)
         return found - too_long
@@ -83,54 +164,21 @@ class _Tracer:
         self.consume(deep)
         return frozenset((wraps + 1, path) for wraps, path in inside - deep) | deep
 
-    def _call(self, node: Call, names: Mapping[str, Places]) -> Places:
-        arguments = [self.visit(a, names) for a in node.arguments]
-        function = node.function
-        if function in _PASSING:
-            return frozenset().union(*arguments)
-        if function == "_?_:_":
-            self.consume(arguments[0])
-            return arguments[1] | arguments[2]
-        if function in ("_[_]", "_[?_]", "_?._"):
-            return self._index(node.arguments[1], *arguments)
-        if function in ("first", "last"):
-            return self._step(arguments[0], ANY)
-        if function == "@in":
-            return self._contains(node.arguments[0], *arguments)
-        if function in ("size", "hasValue"):
-            self.shapes.update(path for _, path in arguments[0])
-            return NOWHERE
-        for places in arguments:
-            self.consume(places)
-        return NOWHERE
 
-    def _index(self, key: Node, of: Places, index: Places) -> Places:
-        self.consume(index)
-        if isinstance(key, Constant) and isinstance(key.value, str) and key.value != ANY:
-            return self._step(of, key.value)
-        return self._step(of, ANY)
-
-    def _contains(self, key: Node, element: Places, of: Places) -> Places:
-        """`'key' in map` asks for one key; in a list (or a literal) it looks at every element."""
-        self.consume(element)
-        literal = isinstance(key, Constant) and isinstance(key.value, str) and key.value != ANY
-        for wraps, path in of:
-            if literal and not wraps and isinstance(key, Constant):
-                self.present.add((*path, str(key.value)))
-            else:
-                self.whole.add(path)
-        return NOWHERE
-
-    def _loop(self, node: Loop, names: Mapping[str, Places]) -> Places:
-        over = self.visit(node.range, names)
-        self.shapes.update(path for _, path in over)
-        element = self._step(over, ANY)
-        grown = self.visit(node.initial, names)
-        while True:  # ends: the places that an expression can name are finite
-            inner = {**names, node.variable: element, node.accumulator: grown}
-            self.consume(self.visit(node.condition, inner))
-            more = grown | self.visit(node.step, inner)
-            if more == grown:
-                break
-            grown = more
-        return self.visit(node.result, {**names, node.accumulator: grown})
+_VISITS: dict[type[Any], Callable[[_Tracer, Any, Names], Places]] = {
+    Constant: _Tracer.constant,
+    Identifier: _Tracer.identifier,
+    Select: _Tracer.select,
+    Call: _Tracer.call,
+    Items: _Tracer.items,
+    Entries: _Tracer.entries,
+    Loop: _Tracer.loop,
+}
+_SPECIAL: dict[str, Callable[[_Tracer, Call, list[Places]], Places]] = {
+    **dict.fromkeys(_PASSING, _Tracer.passing),
+    "_?_:_": _Tracer.choose,
+    **dict.fromkeys(("_[_]", "_[?_]", "_?._"), _Tracer.index),
+    **dict.fromkeys(("first", "last"), _Tracer.end),
+    "@in": _Tracer.contains,
+    **dict.fromkeys(("size", "hasValue"), _Tracer.measure),
+}

@@ -89,6 +89,9 @@ class Loop:
     result: Node
 
 
+UNUSED = "#unused"  # the variable of a loop that only binds a name (`cel.bind`)
+ROOTS = ("object", "request", "namespaceObject", "parameters")  # the variables there are
+
 Node = Constant | Identifier | Select | Call | Items | Entries | Loop
 Field = tuple[int, int | bytes]
 
@@ -181,11 +184,11 @@ class _Message:
     def __init__(self, data: bytes) -> None:
         self.all = list(fields(data))
 
-    def bytes(self, number: int) -> bytes:
+    def data(self, number: int) -> bytes:
         return next((v for k, v in self.all if k == number and isinstance(v, bytes)), b"")
 
     def text(self, number: int) -> str:
-        return self.bytes(number).decode()
+        return self.data(number).decode()
 
     def number(self, number: int) -> int:
         return next((v for k, v in self.all if k == number and isinstance(v, int)), 0)
@@ -222,7 +225,7 @@ class _Reader:
 
     def select(self, offset: int, body: bytes, depth: int) -> Node:
         message = _Message(body)
-        operand = self.node(message.bytes(1), depth)
+        operand = self.node(message.data(1), depth)
         return Select(offset, operand, message.text(2), bool(message.number(3)))
 
     def call(self, offset: int, body: bytes, depth: int) -> Node:
@@ -236,14 +239,14 @@ class _Reader:
     def entries(self, offset: int, body: bytes, depth: int) -> Node:
         message = _Message(body)
         entries = [_Message(e) for e in message.many(2)]
-        keys = tuple(self.node(e.bytes(3), depth) for e in entries if e.bytes(3))
-        values = tuple(self.node(e.bytes(4), depth) for e in entries)
+        keys = tuple(self.node(e.data(3), depth) for e in entries if e.data(3))
+        values = tuple(self.node(e.data(4), depth) for e in entries)
         return Entries(offset, message.text(1), keys, values)
 
     def loop(self, offset: int, body: bytes, depth: int) -> Node:
         message = _Message(body)
         range_, initial, condition, step, result = (
-            self.node(message.bytes(n), depth) for n in (2, 4, 5, 6, 7)
+            self.node(message.data(n), depth) for n in (2, 4, 5, 6, 7)
         )
         return Loop(
             offset, message.text(1), range_, message.text(3), initial, condition, step, result
