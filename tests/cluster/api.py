@@ -90,6 +90,15 @@ class Api:
                 message = f"{value['kind']} {value['metadata'].get('name')}: {answer.message}"
                 raise AssertionError(message)
 
+    def space(self, name: str, labels: Json | None = None) -> None:
+        """A namespace with its ServiceAccount `default`, whose controller does not run here."""
+        metadata = {"name": name, "labels": labels or {}}
+        account = {"name": "default", "namespace": name}
+        self.ensure(
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata},
+            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account},
+        )
+
     def close(self) -> None:
         self.inside(self._client.close)
 

@@ -18,6 +18,16 @@ from tests.cluster.network import Inside
 CACHE = Path(os.environ.get("INITJECT_CACHE") or Path.home() / ".cache" / "initject")
 BINARIES = CACHE / "kubernetes-1.37.2"
 
+# Of each pod that is created one line, with the annotations that webhooks gave it.
+AUDIT = """
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+  - {level: Metadata, verbs: [create], resources: [{group: "", resources: [pods]}]}
+  - {level: None}
+"""
+
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Path]:
@@ -28,7 +38,11 @@ def cluster() -> Iterator[Path]:
     needs.file(BINARIES / "kube-apiserver", how="make cluster builds it")
     with tempfile.TemporaryDirectory(prefix="initject-") as top:
         folder = Path(top) / "cluster"
-        process = machine.up(BINARIES, folder, "--control-plane-only")
+        audit = Path(top) / "audit.yaml"
+        audit.write_text(AUDIT)
+        flags = [f"--audit-policy-file={audit}", f"--audit-log-path={folder / 'audit.log'}"]
+        api_flags = [f"--api-flag={flag}" for flag in flags]
+        process = machine.up(BINARIES, folder, "--control-plane-only", *api_flags)
         try:
             yield folder
         finally:
@@ -48,8 +62,7 @@ def inside(cluster: Path) -> Iterator[Inside]:
 def api(cluster: Path, inside: Inside) -> Iterator[Api]:
     """The API server, as its administrator."""
     client = Api(inside, cluster / "pki" / "ca.crt")
-    metadata = {"name": "default", "namespace": "default"}  # its controller does not run
-    client.ensure({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+    client.space("default")
     yield client
     client.close()
 

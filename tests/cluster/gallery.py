@@ -15,8 +15,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import msgspec
+import trustme
 import uvicorn
 
+from tests.cluster.network import Inside
 from webhook import testing
 from webhook.inject import decide
 from webhook.server.mutate import Mutate
@@ -59,6 +61,15 @@ def door(asked: testing.Asked, metrics: Metrics) -> Mutate:
         metrics=metrics,
         body_bytes=BODY_BYTES,
     )
+
+
+@contextmanager
+def listening(application: Any, inside: Inside, ca: trustme.CA) -> Iterator[str]:
+    """Serve an application inside the cluster's network, certified by `ca`; its address."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert("127.0.0.1").configure_cert(context)
+    with inside.listen() as sock, served(application, sock, context):
+        yield f"https://127.0.0.1:{sock.getsockname()[1]}/mutate"
 
 
 @contextmanager

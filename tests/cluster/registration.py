@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tests.cluster.api import Api, Json, User
@@ -69,6 +71,13 @@ def in_force(api: Api, name: str) -> bool:
         "spec": {"containers": [container]},
     }
     return "sentinel.initject.dev" in api.create(pod, user=User(name), dry_run=True).message
+
+
+def audit(cluster: Path, pod: str) -> list[Json]:
+    """What the API server's audit log says of the creation of a pod."""
+    lines = (cluster / "audit.log").read_text().splitlines()
+    events = [json.loads(line) for line in lines]
+    return [event for event in events if event["objectRef"].get("name") == pod]
 
 
 def until(condition: Callable[[], bool], what: str, *, seconds: float = 20) -> None:

@@ -24,6 +24,7 @@ class Served:
     """A running webhook: its address, and what it has printed."""
 
     url: str
+    health: str
     process: subprocess.Popen[bytes]
     log: Path
 
@@ -48,7 +49,8 @@ def serve(cluster: Path, folder: Path, ca: trustme.CA, *flags: str) -> Iterator[
     log = folder / "serve.log"
     with log.open("wb") as out:
         process = subprocess.Popen(machine.inside(cluster, *command), stdout=out, stderr=out)
-    served = Served(f"https://127.0.0.1:{port}/mutate", process, log)
+    url, health_url = f"https://127.0.0.1:{port}/mutate", f"http://127.0.0.1:{health}"
+    served = Served(url, health_url, process, log)
     try:
         until(lambda: is_ready(served), "initject serve is ready")
         yield served

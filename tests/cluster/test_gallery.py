@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,13 +42,11 @@ def webhook(
     """The gallery as a webhook of the API server, for users who name a case."""
     prepare(api, [reading.made.pod for reading in asked.values()])
     application = gallery.Gallery(asked)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    ca.issue_cert("127.0.0.1").configure_cert(context)
     condition = "has(request.userInfo.extra) && 'case' in request.userInfo.extra"
-    with inside.listen() as sock, gallery.served(application, sock, context):
+    with gallery.listening(application, inside, ca) as url:
         hook = registration.webhook(
             "gallery.initject.dev",
-            f"https://127.0.0.1:{sock.getsockname()[1]}/mutate",
+            url,
             ca.cert_pem.bytes(),
             matchConditions=[{"name": "cases", "expression": condition}],
         )
