@@ -50,7 +50,7 @@ def test_diff(preview: Preview) -> None:
     ran = preview(DEPLOYMENT, POD, SERVICE)
 
     assert "Deployment payments/checkout: injected by database\n" in ran.out
-    assert "\n+        - name: wait\n" in ran.out
+    assert "\n+      - name: wait\n" in ran.out
     assert "Pod payments/other: unchanged, no policy is for it\n" in ran.out
     assert ran.err == "1 injected, 1 unchanged, 1 other object untouched\n"
 

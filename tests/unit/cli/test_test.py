@@ -32,7 +32,7 @@ def test_a_case_fails(world: World) -> None:
 
     assert ran.status == 1
     assert ran.out.startswith("FAILED wait/is-injected\n--- ")
-    assert "\n+        - name: wait\n" in ran.out
+    assert "\n+      - name: wait\n" in ran.out
     assert ran.out.endswith("1 passed, 1 failed\n")
 
 
@@ -81,7 +81,7 @@ def test_junit(world: World) -> None:
 
     failure = ET.fromstring(ran.out).find(".//failure")
     assert failure is not None
-    assert "+        - name: wait" in (failure.text or "")
+    assert "+      - name: wait" in (failure.text or "")
 
 
 def test_a_refusal(world: World) -> None:
