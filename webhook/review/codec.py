@@ -2,48 +2,118 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
-from webhook.errors import ReviewError
+from webhook.errors import EvaluationError, ReviewError
 from webhook.review.request import Request
 
 API_VERSION = "admission.k8s.io/v1"  # the only one that we register: kubernetes.md, 2.1
 KIND = "AdmissionReview"
 
-_read = msgspec.json.Decoder().decode
+
+# The parts of a review that we rely on, typed, so that reading checks them; what is not named here
+# is skipped without being built. Go leaves out what is empty, so null and missing mean empty.
+
+
+class _Kind(msgspec.Struct):
+    group: str | None = None
+    version: str | None = None
+    kind: str | None = None
+
+
+class _Resource(msgspec.Struct):
+    group: str | None = None
+    version: str | None = None
+    resource: str | None = None
+
+
+class _Ask(msgspec.Struct):
+    uid: str | None = None
+    kind: _Kind | None = None
+    resource: _Resource | None = None
+    subResource: str | None = None  # noqa: N815 -- the wire's name
+    name: str | None = None
+    namespace: str | None = None
+    operation: str | None = None
+    object: Any = None
+    dryRun: bool | None = None  # noqa: N815 -- the wire's name
+
+
+class _Review(msgspec.Struct):
+    kind: str | None = None
+    apiVersion: str | None = None  # noqa: N815 -- the wire's name
+    request: _Ask | None = None
+
+
+_read = msgspec.json.Decoder(_Review).decode
+_read_all = msgspec.json.Decoder().decode
 
 
 def decode(body: bytes | bytearray) -> Request:
     """The question in `body`.
 
-    Fields that we do not know are kept for expressions and otherwise ignored; an `object` that is
-    no JSON object counts as none. Raises ReviewError with the field that is wrong.
+    Fields that we do not know are ignored, but for expressions, which see them in `raw`; an
+    `object` that is no JSON object counts as none. Raises ReviewError with the field that is wrong.
     """
     ask = _ask(_parse(body))
-    uid = ask.get("uid")
-    if type(uid) is not str or not uid:
-        raise ReviewError(field="request.uid", what=_wants(uid, "a non-empty string"))
-    pod = ask.pop("object", None)
-    ask.pop("oldObject", None)
+    if not ask.uid:
+        raise ReviewError(field="request.uid", what="must be a non-empty string")
+    kind, resource, pod = ask.kind, ask.resource, ask.object
     return Request(
-        uid=uid,
-        kind=_triple(ask, "kind", "kind"),
-        resource=_triple(ask, "resource", "resource"),
-        subresource=_text(ask, "subResource", "request.subResource"),
-        name=_text(ask, "name", "request.name"),
-        namespace=_text(ask, "namespace", "request.namespace"),
-        operation=_text(ask, "operation", "request.operation"),
+        uid=ask.uid,
+        kind=(kind.group or "", kind.version or "", kind.kind or "") if kind else ("", "", ""),
+        resource=(resource.group or "", resource.version or "", resource.resource or "")
+        if resource
+        else ("", "", ""),
+        subresource=ask.subResource or "",
+        name=ask.name or "",
+        namespace=ask.namespace or "",
+        operation=ask.operation or "",
         object=pod if type(pod) is dict else None,
-        dry_run=_flag(ask, "dryRun"),
-        raw=ask,
+        dry_run=ask.dryRun or False,
+        raw=_Rest(body),
     )
 
 
-def _parse(body: bytes | bytearray) -> Any:
+class _Rest(Mapping[str, Any]):
+    """The request without its objects, read when somebody asks: most reviews need none of it."""
+
+    __slots__ = ("_body", "_value")
+
+    def __init__(self, body: bytes | bytearray) -> None:
+        self._body = body
+        self._value: dict[str, Any] | None = None
+
+    def _read(self) -> dict[str, Any]:
+        if self._value is None:
+            try:
+                ask: dict[str, Any] = _read_all(self._body)["request"]
+            except (ValueError, RecursionError) as error:
+                # What `decode` skipped is not all JSON: no API server writes that.
+                what = "the request's other fields cannot be read"
+                raise EvaluationError(what) from error
+            self._value = {k: v for k, v in ask.items() if k not in ("object", "oldObject")}
+        return self._value
+
+    def __getitem__(self, name: str) -> Any:
+        return self._read()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+
+def _parse(body: bytes | bytearray) -> _Review:
     try:
         return _read(body)
+    except msgspec.ValidationError as error:
+        raise _mistyped(str(error)) from None
     except RecursionError:
         raise ReviewError(field="", what="the body is nested too deeply") from None
     except UnicodeDecodeError:
@@ -52,70 +122,43 @@ def _parse(body: bytes | bytearray) -> Any:
         raise ReviewError(field="", what=f"the body is not JSON: {error}") from None
 
 
-def _ask(review: Any) -> dict[str, Any]:
+def _ask(review: _Review) -> _Ask:
     """The `request` of a review, or what is wrong with its envelope."""
-    if type(review) is not dict:
-        raise ReviewError(field="", what=_wants(review, "an AdmissionReview object", "the body"))
-    if review.get("kind") != KIND:
-        raise ReviewError(field="kind", what=_wants(review.get("kind"), f"{KIND!r}"))
-    version = review.get("apiVersion")
-    if version != API_VERSION:
-        hint = ""
-        if version == "admission.k8s.io/v1beta1":
-            hint = "; v1beta1 is not served: set admissionReviewVersions to ['v1']"
-        raise ReviewError(field="apiVersion", what=_wants(version, f"{API_VERSION!r}") + hint)
-    ask: Any = review.get("request")
-    if type(ask) is not dict:
-        raise ReviewError(field="request", what=_wants(ask, "an object"))
-    return ask
+    if review.kind != KIND:
+        raise ReviewError(field="kind", what=_wants(KIND, review.kind))
+    if review.apiVersion != API_VERSION:
+        what = _wants(API_VERSION, review.apiVersion)
+        if review.apiVersion == "admission.k8s.io/v1beta1":
+            what += "; v1beta1 is not served: set admissionReviewVersions to ['v1']"
+        raise ReviewError(field="apiVersion", what=what)
+    if review.request is None:
+        raise ReviewError(field="request", what="must be an object, is missing")
+    return review.request
 
 
-def _text(ask: dict[str, Any], name: str, path: str) -> str:
-    value = ask.get(name)
-    if type(value) is str:
-        return value
-    if value is None:
-        return ""
-    raise ReviewError(field=path, what=_wants(value, "a string"))
+def _wants(text: str, found: str | None) -> str:
+    """`must be …, is …` without repeating more of the body than a short string."""
+    if found is None:
+        return f"must be {text!r}, is missing"
+    return f"must be {text!r}, is {found!r}" if len(found) <= 40 else f"must be {text!r}"
 
 
-def _triple(ask: dict[str, Any], name: str, last: str) -> tuple[str, str, str]:
-    value = ask.get(name)
-    if value is None:
-        return ("", "", "")
-    path = f"request.{name}"
-    if type(value) is not dict:
-        raise ReviewError(field=path, what=_wants(value, "an object"))
-    return (
-        _text(value, "group", f"{path}.group"),
-        _text(value, "version", f"{path}.version"),
-        _text(value, last, f"{path}.{last}"),
-    )
-
-
-def _flag(ask: dict[str, Any], name: str) -> bool:
-    value = ask.get(name)
-    if value is None or type(value) is bool:
-        return bool(value)
-    raise ReviewError(field=f"request.{name}", what=_wants(value, "true or false"))
-
-
+_MISTYPED = re.compile(r"Expected `(\w+)(?: \| null)?`, got `(\w+)`(?: - at `\$\.(.*)`)?")
 _NAMES = {
-    dict: "an object",
-    list: "a list",
-    str: "a string",
-    bool: "a boolean",
-    int: "a number",
-    float: "a number",
+    "object": "an object",
+    "array": "a list",
+    "str": "a string",
+    "bool": "a boolean",
+    "int": "a number",
+    "float": "a number",
 }
 
 
-def _wants(value: object, what: str, subject: str = "") -> str:
-    """`must be …, is …` without repeating more of the body than a short string."""
-    if value is None:
-        is_ = "is missing"
-    elif isinstance(value, str):
-        is_ = f"is {value!r}" if len(value) <= 40 else "is another string"
-    else:
-        is_ = f"is {_NAMES[type(value)]}"
-    return f"{subject} must be {what}, {is_}".lstrip()
+def _mistyped(message: str) -> ReviewError:
+    """msgspec's sentence about a wrong type, in our words."""
+    found = _MISTYPED.fullmatch(message)
+    if found is None:  # a number that is out of range
+        return ReviewError(field="", what=f"the body cannot be read: {message}")
+    wanted, got, path = found.groups()
+    what = f"must be {_NAMES.get(wanted, wanted)}, is {_NAMES.get(got, got)}"
+    return ReviewError(field=path or "", what=what if path else f"the body {what}")
