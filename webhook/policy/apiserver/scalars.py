@@ -106,7 +106,7 @@ def _int_or_string(key: tables.Key, held: object) -> Fault:
     if not isinstance(held, str):
         return _integer(key, held)
     if not held or formats.is_template(held):
-        return None if held else ("is empty", "write a port number, or the name of a port")
+        return None  # every such field is required, so that it is empty is said already
     if held.isdecimal():
         return "a port in quotes is the name of a port", f"write it without quotes: {held}"
     wrong = formats.port_name(held)

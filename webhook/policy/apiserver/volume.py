@@ -31,7 +31,7 @@ def _one_source(volume: Mapping[str, Any], path: Path) -> Iterator[Finding]:
         what = f"stands beside {given[0]}"
         yield Finding((*path, name), what, "a volume has one source; write two volumes")
     if "gitRepo" in volume:
-        what = "gitRepo is refused or off in current clusters"
+        what = "is refused or off in current clusters"
         yield Finding((*path, "gitRepo"), what, "fetch into an emptyDir instead", "warning")
 
 
