@@ -134,7 +134,7 @@ ALLOWED = ("/spec/initContainers", "/spec/volumes", "/metadata/annotations")
 
 @given(pods(), policy_sets(), namespaces)
 def test_operations_stay_in_our_rooms(pod: Json, policies: PolicySet, namespace: Namespace) -> None:
-    """Operations are `add` on a pod that we have not seen, in the places that are ours to add to."""
+    """A fresh pod gets `add` only, in the places that are ours to add to."""
     for operation in admit(pod, policies, namespace).patch:
         path = operation["path"]
         mounts = path.startswith("/spec/containers/") and "/volumeMounts" in path
