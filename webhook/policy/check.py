@@ -38,8 +38,13 @@ def check(written: Sequence[Written], policies: Sequence[Policy]) -> list[Proble
     for one, policy in zip(written, policies, strict=True):
         for rule in _RULES:
             problems += [one.problem(finding.under(("spec",))) for finding in rule(policy)]
+    told: set[tuple[str, int, int, str]] = set()
     for first, second in _neighbours(list(zip(written, policies, strict=True))):
-        problems += _together(first, second)
+        for problem in _together(first, second):
+            place = (problem.file, problem.line, problem.column, problem.field)
+            if place not in told:  # once a place: of many policies the first that is in the way
+                told.add(place)
+                problems.append(problem)
     return problems
 
 
