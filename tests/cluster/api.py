@@ -15,7 +15,6 @@ from tests.cluster.network import Inside
 
 Json = dict[str, Any]
 WARNING = re.compile(r'299 - "((?:[^"\\]|\\.)*)"')  # RFC 7234 §5.5, as the API server writes it
-PLURALS = {"NetworkPolicy": "networkpolicies", "PriorityClass": "priorityclasses"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ class Api:
             for header in answer.headers.get_list("warning")
             for text in WARNING.findall(header)
         )
-        return Answer(answer.status_code, answer.json(), warnings)
+        return Answer(answer.status_code, parsed(answer), warnings)
 
     def create(self, value: Json, *, user: User | None = None, dry_run: bool = False) -> Answer:
         """POST an object where its kind and namespace say; unknown fields are refused."""
@@ -109,9 +108,20 @@ def collection(value: Json) -> str:
     top = f"/api/{version}" if "/" not in version else f"/apis/{version}"
     namespace = value["metadata"].get("namespace")
     scope = f"/namespaces/{namespace}" if namespace else ""
-    return f"{top}{scope}/{PLURALS.get(kind, plural(kind))}"
+    return f"{top}{scope}/{plural(kind.lower())}"
 
 
-def plural(kind: str) -> str:
-    name = kind.lower()
+def plural(name: str) -> str:
+    """As Kubernetes' own kinds do, and ours."""
+    if name.endswith("y"):
+        return f"{name[:-1]}ies"
     return f"{name}es" if name.endswith("s") else f"{name}s"
+
+
+def parsed(answer: httpx.Response) -> Json:
+    """The body; where the server knows no such path it is plain text."""
+    try:
+        body: Json = answer.json()
+    except ValueError:
+        return {"message": answer.text}
+    return body
