@@ -131,7 +131,7 @@ def _status(error: Exception) -> int:
 def _sentence(error: Exception) -> str:
     """One plain line, also instead of click's usage block."""
     if not isinstance(error, click.ClickException):
-        return f"{NAME}: {error}"
+        return "\n".join(f"{NAME}: {line}" for line in str(error).splitlines())
     message = error.format_message().strip().removesuffix(".")
     if not isinstance(error, click.UsageError):
         return f"{NAME}: {message}"

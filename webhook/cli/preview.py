@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import click
+import msgspec
 
 from webhook import testing
 from webhook.cli import manifests, options
@@ -84,7 +85,7 @@ def entry(result: Result) -> dict[str, Any]:
         "patch": list(decision.patch),
         "pod": result.pod,
         "warnings": list(decision.warnings),
-        "reasons": [asdict(reason) for reason in decision.reasons],
+        "reasons": [msgspec.structs.asdict(reason) for reason in decision.reasons],
     }
 
 

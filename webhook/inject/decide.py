@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from webhook.expression.activation import Scope
 from webhook.inject import judge, match, ours, plan, scope
 from webhook.inject.decision import Code, Decision, LeftOutError, Options, Reason
-from webhook.inject.draft import Draft, finished
+from webhook.inject.draft import Draft, finished, start
 from webhook.inject.match import Subject
 from webhook.policy.compiled import Policy
 from webhook.policy.index import PolicySet
@@ -30,7 +30,7 @@ def decide(
         return Decision(
             reasons=reasons, pod=pod, faulty=reason is not None and reason.code is Code.NO_POD
         )
-    draft = Draft(pod)
+    draft = start(pod)
     draft.warnings += scope.odd_values(pod, namespace)
     reason = scope.left_alone(pod, request.namespace, namespace, options)
     if reason is not None:

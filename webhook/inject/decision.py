@@ -1,11 +1,17 @@
-"""The answer for one pod, with its reasons as data."""
+"""The answer for one pod, with its reasons as data.
+
+Values that every review makes are msgspec structs, here and in the rest of the room: a frozen
+dataclass takes ten times as long to make.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 from webhook.policy.glob import Glob
 
@@ -44,8 +50,7 @@ class Code(StrEnum):
     COST = "cost"
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(msgspec.Struct, frozen=True):
     """One fact of a decision. `policy` is empty when it concerns the whole request.
 
     `field` is a field of the policy or of the pod, `detail` a clause for people, without any value
@@ -81,8 +86,7 @@ class Options:
     mirrors: tuple[Glob, ...] = ()  # images that a registry mirror may have written
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """What is answered. `pod` is the pod after the patch, or None when there is none to speak of.
 
     `message` is set when `allowed` is false. `audit` are the audit annotations. `faulty` is true
@@ -95,7 +99,7 @@ class Decision:
     pod: Mapping[str, Any] | None = None
     warnings: tuple[str, ...] = ()
     reasons: tuple[Reason, ...] = ()
-    audit: Mapping[str, str] = field(default_factory=dict)
+    audit: Mapping[str, str] = {}
     faulty: bool = False
 
     @property

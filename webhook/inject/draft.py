@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+import msgspec
 
 from webhook.inject import ours, patch, place, plan, resources
 from webhook.inject.decision import Code, Decision, LeftOutError, Options, Reason
@@ -16,25 +17,18 @@ from webhook.policy.compiled import Policy
 Json = Mapping[str, Any]
 
 
-@dataclass(slots=True)
-class Draft:
-    """A decision in the making: what is applied so far, and what is to be said."""
+class Draft(msgspec.Struct):
+    """A decision in the making; `start` makes one of a pod."""
 
     pod: Json
-    marker: ours.Marker = field(init=False)
-    so_far: Standing = field(init=False)
-    applied: list[Proposal] = field(default_factory=list)
-    reasons: list[Reason] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    denials: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    audited: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.marker = ours.read_marker(
-            mapping(mapping(self.pod.get("metadata")).get("annotations"))
-        )
-        self.so_far = plan.standing(self.pod, self.marker)
+    marker: ours.Marker
+    so_far: Standing
+    applied: list[Proposal] = []
+    reasons: list[Reason] = []
+    warnings: list[str] = []
+    denials: list[str] = []
+    skipped: list[str] = []
+    audited: list[str] = []
 
     def apply(self, proposal: Proposal) -> None:
         """Take a policy's proposal into the plan."""
@@ -61,6 +55,12 @@ class Draft:
             self.warnings.append(
                 f"initject left out policy {policy.key}: {error.field}: {error.detail}"
             )
+
+
+def start(pod: Json) -> Draft:
+    """The draft of a pod before any policy."""
+    marker = ours.read_marker(mapping(mapping(pod.get("metadata")).get("annotations")))
+    return Draft(pod, marker, plan.standing(pod, marker))
 
 
 def _rejects(policy: Policy, code: Code) -> bool:
@@ -98,7 +98,9 @@ def finished(draft: Draft, options: Options, *, enforcing: bool) -> Decision:
 def _denied(draft: Draft) -> Decision:
     """A refusal: nothing is applied, whatever other policies had planned."""
     reasons = [
-        replace(reason, code=Code.PLANNED) if reason.code is Code.APPLIED else reason
+        msgspec.structs.replace(reason, code=Code.PLANNED)
+        if reason.code is Code.APPLIED
+        else reason
         for reason in draft.reasons
         if reason.code is not Code.CHANGED
     ]

@@ -8,13 +8,13 @@ blocks one at the end; `before` and `after` move a block only as far as they dem
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from webhook.policy.glob import Glob
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(msgspec.Struct, frozen=True):
     """The containers of one policy, in the order of its steps."""
 
     policy: str
@@ -24,8 +24,7 @@ class Block:
     after: tuple[Glob, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Arrangement:
+class Arrangement(msgspec.Struct, frozen=True):
     """All init containers in their order, and the demands that could not be met.
 
     `moved` names containers of ours that are in the pod and change their place, `contradictions`
@@ -37,8 +36,7 @@ class Arrangement:
     contradictions: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Bounds:
+class _Bounds(msgspec.Struct, frozen=True):
     low: int
     high: int
     default: int

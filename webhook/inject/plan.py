@@ -7,9 +7,10 @@ policies before this one have reserved.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from webhook.expression.activation import Scope
 from webhook.inject import ours, render
@@ -22,8 +23,7 @@ from webhook.policy.glob import Glob
 Json = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """A container or volume: as planned, with its digests, and as it will stand in the pod.
 
     `present` is what the pod has under that name now, or None. `final` is `present` itself when
@@ -36,8 +36,7 @@ class Item:
     final: Json
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(msgspec.Struct, frozen=True):
     """A volume seen by one application container. `present` when it is mounted there already."""
 
     index: int
@@ -46,8 +45,7 @@ class Mount:
     present: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(msgspec.Struct, frozen=True):
     """Everything one policy does to one pod. `changed` are fields that others made otherwise."""
 
     policy: Policy
@@ -57,8 +55,7 @@ class Proposal:
     changed: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class Standing:
+class Standing(msgspec.Struct):
     """The pod so far, by name. `names` are taken by containers that no plan may use."""
 
     marker: Marker
@@ -66,12 +63,9 @@ class Standing:
     volumes: dict[str, Json]
     containers: list[Json]
     names: set[str]
-    reserved: set[str] = field(
-        default_factory=set
-    )  # containers and "volume/NAME" of earlier policies
-    mounted: set[tuple[str, str]] = field(
-        default_factory=set
-    )  # (container, path) of earlier policies
+    # What earlier policies took: names of containers and "volume/NAME"; (container, path).
+    reserved: set[str] = set()
+    mounted: set[tuple[str, str]] = set()
 
     def reserve(self, proposal: Proposal) -> None:
         """Keep the names of an applied policy from those after it."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from webhook.document.problem import Path
 from webhook.document.problem import field as field_name
@@ -24,8 +25,7 @@ Parameters = Mapping[str, object]
 _OPENSHIFT_USERS = "openshift.io/sa.scc.uid-range"  # on namespaces whose users OpenShift assigns
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(msgspec.Struct, frozen=True):
     """The container of a step in one pod, in stored form, and the digests of its fields."""
 
     name: str
@@ -62,8 +62,7 @@ def render(
     return Rendered(step.name, container, digests)
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(msgspec.Struct, frozen=True):
     """Some fields of a container with their digests; `moving` are fields that differ by pod."""
 
     container: Json

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 import click
+import msgspec
 
 from webhook.cli.render import verdict
 from webhook.inject.decision import Code
@@ -56,13 +57,13 @@ def plain(explanation: Explanation) -> dict[str, Any]:
         "policies": [
             {
                 "policy": told.policy,
-                "reason": asdict(told.reason),
-                "reasons": [asdict(reason) for reason in told.reasons],
+                "reason": msgspec.structs.asdict(told.reason),
+                "reasons": [msgspec.structs.asdict(reason) for reason in told.reasons],
                 "clauses": [asdict(clause) for clause in told.clauses],
             }
             for told in explanation.policies
         ],
         "order": [asdict(placed) for placed in explanation.order],
         "warnings": list(decision.warnings),
-        "reasons": [asdict(reason) for reason in decision.reasons],
+        "reasons": [msgspec.structs.asdict(reason) for reason in decision.reasons],
     }
