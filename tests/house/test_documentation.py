@@ -17,7 +17,7 @@ from tests.house import tree
 from webhook.cli import main
 from webhook.inject.decision import Code
 from webhook.policy import model, part
-from webhook.settings.table import TABLE, Setting
+from webhook.settings import TABLE, Setting
 from webhook.telemetry.instruments import INSTRUMENTS
 
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
