@@ -87,3 +87,10 @@ def test_junit() -> None:
     }
     assert failed[0].attrib == {"message": "differs:"}
     assert failed[0].text == 'differs:\n-"a" & <b>?'
+
+
+def test_a_problem_of_a_whole_file_has_no_line() -> None:
+    """A file that cannot be read has no line to name."""
+    unread = Problem("a.yaml", 0, 0, "", "cannot be read", "check the path")
+
+    assert click.unstyle(problems.line(unread)) == "a.yaml: cannot be read; check the path"

@@ -13,7 +13,8 @@ from webhook.document.problem import Problem
 
 def line(problem: Problem) -> str:
     """`file:line:column: field: what; advice`, a warning marked as such, with terminal colours."""
-    place = click.style(f"{problem.file}:{problem.line}:{problem.column}:", bold=True)
+    at = f":{problem.line}:{problem.column}" if problem.line else ""  # none: the file as a whole
+    place = click.style(f"{problem.file}{at}:", bold=True)
     mark = click.style("warning: ", fg="yellow") if problem.severity == "warning" else ""
     name = click.style(f"{problem.field}: ", fg="cyan") if problem.field else ""
     what = problem.what if mark else click.style(problem.what, fg="red")
