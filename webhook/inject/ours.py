@@ -28,6 +28,12 @@ Digests = Mapping[str, str]
 # Lists that are merged by a key of their items, as the API server does (core/v1 patchMergeKey).
 _KEYS = {"env": "name", "volumeMounts": "mountPath", "volumeDevices": "devicePath"}
 
+# Of these an object may hold one: what a probe or hook does, where a variable comes from.
+_ALTERNATIVES = (
+    frozenset(("exec", "httpGet", "tcpSocket", "grpc", "sleep")),
+    frozenset(("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef")),
+)
+
 # Fields that decide what runs: added to a container of ours they make it another one.
 _DECIDING = frozenset(
     ("command", "args", "envFrom", "workingDir", "lifecycle", "restartPolicy", "restartPolicyRules",
@@ -259,6 +265,10 @@ def _set(target: dict[str, Any], parts: list[str], value: Any) -> None:
     child = target.get(head)
     if not isinstance(child, dict):
         child = target[head] = {}
+    for others in _ALTERNATIVES:  # also what the server added inside another one
+        if rest[0] in others:
+            for other in others - {rest[0]}:
+                child.pop(other, None)
     _set(child, rest, value)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from webhook.expression.activation import Scope
-from webhook.inject import ours, render
+from webhook.inject import ours, render, resources
 from webhook.inject.decision import Code, LeftOutError
 from webhook.inject.match import Subject, mapping, objects
 from webhook.inject.ours import Marker, State
@@ -110,11 +110,12 @@ def propose(
                 f"steps[{index}].os",
                 f"{step.os}, but the pod runs on {system}",
             )
+    lent = render.Lent(subject, resources.model(subject.containers))
     changed: list[str] = []
     containers = []
     for index, step in enumerate(policy.steps):
         where = f"steps[{index}]"
-        rendered = render.render(step, where, subject, scope, parameters)
+        rendered = render.render(step, where, lent, scope, parameters)
         item, foreign = _held(rendered, so_far, f"{where}.name", force=force, mirrors=mirrors)
         containers.append(item)
         changed += (f"{item.name}: {path}" for path in foreign)
@@ -172,7 +173,10 @@ def _held_volume(
     outcome = ours.compare(wanted, present, so_far.marker.volumes.get(name), force=force)
     if outcome.state is State.FOREIGN:
         raise LeftOutError(Code.CONFLICT, where, f"a volume {name} is already there")
-    return Item(name, digests, present, outcome.value), outcome.changed
+    final = outcome.value
+    if outcome.state is State.MERGED:  # a volume is of one kind: another one goes with its defaults
+        final = {key: value for key, value in final.items() if key in wanted or key == "name"}
+    return Item(name, digests, present, final), outcome.changed
 
 
 @lru_cache(maxsize=4096)

@@ -33,19 +33,25 @@ class Rendered(msgspec.Struct, frozen=True):
     digests: Mapping[str, str]
 
 
-def render(
-    step: Step, where: str, subject: Subject, scope: Scope, parameters: Parameters
-) -> Rendered:
+class Lent(msgspec.Struct, frozen=True):
+    """What the pod lends to its steps: itself, to borrow from, and the size of a container."""
+
+    subject: Subject
+    size: resources.Size
+
+
+def render(step: Step, where: str, lent: Lent, scope: Scope, parameters: Parameters) -> Rendered:
     """The container that a step becomes in this pod.
 
     `where` is the step's field in the policy, for reasons. Raises `LeftOutError` when a template
     fails or there is nothing to borrow from.
     """
+    subject = lent.subject
     prepared = _prepared(step, step.os == "windows", _fixed_user(subject))
     container, digests = dict(prepared.container), dict(prepared.digests)
     for path, template in step.holes:
         _put(container, path, _filled(template, scope, parameters, f"{where}.container", path))
-    sized = _sized(step, resources.model(subject.containers), _guaranteed(step, subject))
+    sized = _sized(step, lent.size, _guaranteed(step, subject))
     container.update(sized.container)
     digests.update(sized.digests)
     if step.borrow is not None:
