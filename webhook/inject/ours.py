@@ -265,11 +265,16 @@ def _set(target: dict[str, Any], parts: list[str], value: Any) -> None:
     child = target.get(head)
     if not isinstance(child, dict):
         child = target[head] = {}
-    for others in _ALTERNATIVES:  # also what the server added inside another one
-        if rest[0] in others:
-            for other in others - {rest[0]}:
-                child.pop(other, None)
+    _clear_alternatives(child, rest[0])
     _set(child, rest, value)
+
+
+def _clear_alternatives(holder: dict[str, Any], chosen: str) -> None:
+    """Make room for one of several alternatives, also of what the server added inside another."""
+    for names in _ALTERNATIVES:
+        if chosen in names:
+            for other in names - {chosen}:
+                holder.pop(other, None)
 
 
 def _remove(target: dict[str, Any], parts: list[str]) -> None:
