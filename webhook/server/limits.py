@@ -1,7 +1,8 @@
 """What one connection may cost: sizes and times, enforced below ASGI.
 
 uvicorn's httptools protocol bounds neither headers nor slow senders; this subclass does. It also
-writes an answer's head and body at once (one TLS record instead of two).
+writes an answer's head and body at once (one TLS record instead of two), and runs an application
+whose request is complete without making a task for it (what Python 3.12 calls an eager task).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,6 +138,7 @@ class Connection(HttpToolsProtocol):
         self.blocked = math.inf  # the deadline of a client that does not read
         self.closing = False  # the next answer is the last
         self.deaf = False  # what still comes in is thrown away
+        self.unstarted: Cycle | None = None  # waits for the end of what the parser is fed with
         self.in_header = False
         self.receiving = False  # a message has begun and not ended
         self.chunk = 0
@@ -167,6 +169,23 @@ class Connection(HttpToolsProtocol):
         else:
             if self.in_header and self.received > self.limits.header_bytes:
                 self.refuse(431)
+        cycle, self.unstarted = self.unstarted, None
+        if cycle is not None:
+            self._start(cycle)
+
+    def _start(self, cycle: Cycle) -> None:
+        """Run the application: at once when all of the request is here, else beside the reading."""
+        if cycle.more_body:
+            self._start_asgi_task(cycle, self.app)
+            return
+        coroutine = cycle.run_asgi(self.app)
+        try:
+            waits_for = coroutine.send(None)
+        except StopIteration:
+            return
+        task = self.loop.create_task(_rest(coroutine, waits_for))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
 
     def expire(self, now: float) -> None:
         """Close the connection when it is past its deadline, cut it when it does not go."""
@@ -293,7 +312,7 @@ class Connection(HttpToolsProtocol):
         cycle.connection = self
         self.cycle = cycle
         if earlier is None or earlier.response_complete:
-            self._start_asgi_task(cycle, self.app)
+            self.unstarted = cycle
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, self.app))
@@ -370,6 +389,30 @@ class Connection(HttpToolsProtocol):
         self.receiving = False
         self.cycle.keep_alive = self.cycle.more_body = False
         self.cycle.message_event.set()
+
+
+async def _rest(coroutine: Coroutine[Any, Any, None], waits_for: Any) -> None:
+    """What is left of a coroutine that has begun and waits for a future."""
+    await _Rest(coroutine, waits_for)
+
+
+class _Rest:
+    def __init__(self, coroutine: Coroutine[Any, Any, None], waits_for: Any) -> None:
+        self._coroutine = coroutine
+        self._waits_for = waits_for
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        waits_for = self._waits_for
+        try:
+            while True:
+                try:
+                    value = yield waits_for
+                except BaseException as error:
+                    waits_for = self._coroutine.throw(error)
+                else:
+                    waits_for = self._coroutine.send(value)
+        except StopIteration:
+            return
 
 
 def _target(url: bytes) -> tuple[str, bytes]:

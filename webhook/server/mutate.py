@@ -159,7 +159,8 @@ class Mutate:
             policies = self._policies.get()
             namespace = self._namespaces.get(request.namespace)
             if namespace is None and self._source is not None and policies.needs_namespace:
-                namespace = await self._ask(self._source, request, scope)
+                reading = self._ask(self._source, request, scope)
+                namespace = await asyncio.create_task(reading)  # time-outs exist in tasks only
             decision = self._decide(request, policies, namespace, self._options)
             answer = _encode(request.uid, decision)
             record.record(self._metrics, request, decision)
