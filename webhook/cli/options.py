@@ -67,14 +67,26 @@ def decisions(command: Decorated) -> Decorated:
         "--config", metavar="FILE", help="A YAML file of settings.  [INITJECT_CONFIG]"
     )(command)
     for setting in reversed(settings.DECISION):
-        command = click.option(
-            setting.flag,
-            setting.name,
-            multiple=setting.many,
-            metavar=setting.metavar,
-            help=setting.explained,
-        )(command)
+        command = _option(setting)(command)
     return command
+
+
+def _option(setting: settings.Setting) -> Callable[[Decorated], Decorated]:
+    """The flag of a setting. Its value stays text, for `settings.resolve`; types only complete."""
+
+    def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+        return [choice for choice in setting.choices if choice.startswith(incomplete)]
+
+    paths = setting.kind in (settings.Kind.PATH, settings.Kind.PATHS)
+    return click.option(
+        setting.flag,
+        setting.name,
+        multiple=setting.many,
+        type=click.Path() if paths else None,
+        metavar=setting.metavar,
+        help=setting.explained,
+        shell_complete=complete if setting.choices else None,
+    )
 
 
 def decided_by(given: Mapping[str, Any], *, policies: bool = True) -> settings.Settings:

@@ -66,12 +66,20 @@ def test_a_closed_pipe_is_quiet() -> None:
     assert shell.stdout in ("0\n", f"{main.PIPE_CLOSED}\n")
 
 
-def test_shell_completion() -> None:
-    """The completion that --help names completes verbs."""
-    line = {"COMP_WORDS": "initject pre", "COMP_CWORD": "1"}
-    completed = initject(_INITJECT_COMPLETE="bash_complete", **line)
+@pytest.mark.parametrize(
+    ("line", "completions"),
+    [
+        ("initject pre", "plain,preview\n"),
+        ("initject preview --inject a", "plain,all\n"),
+        ("initject preview --policies p", "file,p\n"),
+    ],
+)
+def test_shell_completion(line: str, completions: str) -> None:
+    """The completion that --help names completes verbs, values and paths."""
+    words = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+    completed = initject(_INITJECT_COMPLETE="bash_complete", **words)
 
-    assert completed.stdout == "plain,preview\n"
+    assert completed.stdout == completions
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["version"]])

@@ -208,6 +208,18 @@ def test_only_what_was_injected_comes_back(value: dict[str, Any]) -> None:
     assert expected == workload.put_back(value, one, after)
 
 
+def test_the_namespace_of_a_pod_stays_out() -> None:
+    """A Pod that names no namespace still names none when it comes back injected."""
+    value = {"apiVersion": "v1", "kind": "Pod", "metadata": None, "spec": {"containers": []}}
+    one = made(value)
+    after = copy.deepcopy(one.pod)
+    after["spec"]["initContainers"] = [{"name": "wait"}]
+
+    back = workload.put_back(value, one, after)
+
+    assert back == {**value, "spec": {"containers": [], "initContainers": [{"name": "wait"}]}}
+
+
 def test_claims_stay_out_of_the_template() -> None:
     """The volume of a claim is only the pod's; what is injected beside it comes back."""
     value = manifest("StatefulSet", volumeClaimTemplates=[{"metadata": {"name": "data"}}])
