@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from webhook.errors import InitjectError, UsageError
+from webhook.errors import InitjectError, PatchError, UsageError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -130,6 +130,8 @@ def _status(error: Exception) -> int:
 
 def _sentence(error: Exception) -> str:
     """One plain line, also instead of click's usage block."""
+    if isinstance(error, PatchError):
+        return f"{NAME}: internal error, please report it: {error}"
     if not isinstance(error, click.ClickException):
         return "\n".join(f"{NAME}: {line}" for line in str(error).splitlines())
     message = error.format_message().strip().removesuffix(".")

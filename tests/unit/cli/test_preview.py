@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -140,3 +143,24 @@ def test_a_denied_pod_is_no_error(world: World) -> None:
     assert (entry["allowed"], entry["patch"], entry["pod"]) == (False, [], None)
     assert ran.status == 0
     assert f"denied: {entry['message']}" in ran.out
+
+
+def test_standard_input_and_pipes(world: World) -> None:
+    """`-` is standard input, and what a shell makes of `<(command)` is read like a file."""
+    policy = world.write("p.yaml", POLICY)
+    script = f"{sys.executable} -m webhook preview --policies <(cat {policy}) -o json -"
+    ran = subprocess.run(
+        ["bash", "-c", script], input=DEPLOYMENT, capture_output=True, text=True, check=True
+    )
+
+    (entry,) = json.loads(ran.stdout)
+    assert entry["reasons"][0]["policy"] == "database"
+
+
+def test_problems_in_standard_input(world: World) -> None:
+    """A problem in what came through standard input is named so."""
+    command = [sys.executable, "-m", "webhook", "check", "-"]
+    ran = subprocess.run(command, input=b"kind: \xff", capture_output=True)
+
+    assert ran.stdout.startswith(b"<stdin>:1:7: is no UTF-8 text; save it as UTF-8\n")
+    assert ran.returncode == 1
