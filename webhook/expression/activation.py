@@ -94,6 +94,7 @@ class Scope:
                 data[name] = trim(value, branch, self._meter)
         self._shared = runtime.environment().Activation(data)
         self._sizes = self._meter.beyond()
+        self._convert(self._sizes)
         self._own[0] = (None, data, None)
 
     def _with(self, parameters: Mapping[str, object]) -> tuple[Any, Sizes | None]:
@@ -106,7 +107,13 @@ class Scope:
             data = {**self._own[0][1], "parameters": values}
             own = (parameters, runtime.environment().Activation(data), meter.beyond())
             self._own[id(parameters)] = own
+            self._convert(own[2])
         return own[1], own[2]
+
+    def _convert(self, sizes: Sizes | None) -> None:
+        """Every activation is converted by itself, when a variable of it is first read."""
+        if sizes is not None:
+            self._spent += int(sizes.weight * bounds.CONVERT / 1000)
 
     def _charge(self, costs: Costs, sizes: Sizes) -> None:
         cost = costs.at(sizes)
@@ -138,6 +145,7 @@ def trim(value: Any, branch: Branch, meter: Meter, depth: int = 0) -> Any:
 
 
 def _trim_map(value: dict[str, Any], branch: Branch, meter: Meter, depth: int) -> Any:
+    meter.weight += bounds.NODE
     result: dict[str, Any] = {}
     if branch.shape:
         meter.map(value)
@@ -158,7 +166,7 @@ def _trim_list(value: list[Any], branch: Branch, meter: Meter, depth: int) -> An
     meter.list(value)
     if branch.any is not None:
         return [trim(item, branch.any, meter, depth + 1) for item in value]
-    return [measure(i, meter) if type(i) in _LEAVES else None for i in value]
+    return [measure(item if type(item) in _LEAVES else None, meter) for item in value]
 
 
 def measure(value: Any, meter: Meter, depth: int = 0) -> Any:

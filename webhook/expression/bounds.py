@@ -43,9 +43,10 @@ class Sizes:
 
 # What acceptance assumes. The gallery's policies read at most a tenth of it.
 USUAL = Sizes(weight=16 * 1024, entries=64, text=2 * 1024)
-# Beyond this, handing it to the runtime takes too long (about 50 ms): 8 MiB are 250,000 values,
-# and the 3 MiB that an API server takes as a body can hold more than a million.
-LARGEST = 8 * 1024 * 1024
+CONVERT = 12  # nanoseconds a byte of weight, to hand an input to the runtime
+# Beyond this, that alone takes 50 ms: 130,000 values, where the 3 MiB that an API server takes as
+# a body can hold more than a million.
+LARGEST = 4 * 1024 * 1024
 
 
 class Meter:

@@ -69,8 +69,9 @@ def estimate(root: Node, sizes: Sizes) -> int:
     Raises ExpressionError for a function that has no bound.
     """
     estimator = _Estimator(sizes)
-    estimator.visit(root, _Place(1, 0, estimator.roots))
-    return int(min(estimator.nanoseconds / 1000, 10**15)) + 1
+    result = estimator.visit(root, _Place(1, 0, estimator.roots))
+    handed_back = prices.SCAN * min(result.total, result.text)
+    return int(min((estimator.nanoseconds + handed_back) / 1000, 10**15)) + 1
 
 
 def _check_loops(node: Node, depth: int) -> None:

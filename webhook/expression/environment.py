@@ -77,13 +77,14 @@ def compile(text: str, kind: Kind, *, parameters: Mapping[str, str]) -> Expressi
         raise ExpressionError(what, offset=bounds.MAX_LENGTH, advice="split it")
     program = _program(text)
     root = tree.read(program.serialize())
-    names.check_parameters(root, parameters)
-    exact = strict.check(text, root, parameters)
+    nodes = tree.walk(root)
+    names.check_parameters(nodes, parameters)
+    exact = strict.check(text, nodes, parameters)
     _check_type((exact or program.return_type()).name(), kind)
     costs = cost.check(root)
     reads, offsets = trace.trace(root)
     suspicions = fields.suspicions(offsets)
-    return Expression(text, reads, costs.usual, suspicions, program, costs, names.keys(root))
+    return Expression(text, reads, costs.usual, suspicions, program, costs, names.keys(nodes))
 
 
 def _program(text: str) -> Any:

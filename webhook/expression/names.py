@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Iterable, Mapping
 
 from webhook.errors import ExpressionError
-from webhook.expression import tree
 from webhook.expression.tree import Call, Constant, Identifier, Node, Select
 
 
@@ -31,10 +30,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"known are {', '.join(known)}" if len(known) <= 8 else ""
 
 
-def keys(root: Node) -> frozenset[str]:
+def keys(nodes: Iterable[Node]) -> frozenset[str]:
     """Every field and string that stands in the expression itself."""
     found = set()
-    for node in tree.walk(root):
+    for node in nodes:
         if isinstance(node, Select):
             found.add(node.field)
         elif isinstance(node, Constant) and isinstance(node.value, str):
@@ -42,9 +41,9 @@ def keys(root: Node) -> frozenset[str]:
     return frozenset(found)
 
 
-def check_parameters(root: Node, known: Mapping[str, str]) -> None:
+def check_parameters(nodes: Iterable[Node], known: Mapping[str, str]) -> None:
     """Raises ExpressionError for a parameter that does not exist."""
-    for node in tree.walk(root):
+    for node in nodes:
         name = _parameter(node)
         if name is not None and name not in known:
             advice = did_you_mean(name, known) if known else "the policy declares no parameters"

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from webhook.errors import ExpressionError
 from webhook.expression.bounds import NODE
+from webhook.expression.library import patterns
 from webhook.expression.tree import Call, Constant
 
 STEP = 80  # one node of the tree
@@ -21,6 +22,7 @@ SEARCH = 0.02  # one byte of one string against one of another: contains, indexO
 MATCH = 6.0  # one byte against one instruction of a regular expression, without its automaton
 COMPILE = 3000  # one instruction of a regular expression, once an evaluation
 CALLBACK = 4000  # calling a function of ours from the runtime
+FOUND = 6000  # one match of findAll()
 HANDED = 400  # one value handed to such a function, and looked at
 
 NUMBER = 1100  # characters that format() may make of one number (the runtime's bound is 1,000)
@@ -169,11 +171,26 @@ def _match(call: Call, arguments: list[Size], count: float) -> Priced:
 
 
 def _find(call: Call, arguments: list[Size], count: float) -> Priced:
-    """Like `matches`, and gives what it found: at most every character for itself."""
+    """Like `matches`, and gives a part of the text."""
     _, matching = _match(call, arguments, count)
     once, total = arguments[0].string(count)
-    size = Size((once + 2) * (NODE + 1), once + 1, once, (total + 2 * count) * (NODE + 1))
-    return size, matching + _handed([arguments[0], size], count)
+    return Size(NODE + once, 0, once, NODE * count + total), matching + _handed(arguments, count)
+
+
+def _find_all(call: Call, arguments: list[Size], count: float) -> Priced:
+    """At most every character of the text for itself, and no more than the limit."""
+    _, matching = _match(call, arguments, count)
+    once, total = (
+        min(n, patterns.MAX_TEXT * c) + c
+        for n, c in zip(arguments[0].string(count), (1, count), strict=True)
+    )
+    if len(call.arguments) > 2 and isinstance(call.arguments[2], Constant):
+        limit = call.arguments[2].value
+        if isinstance(limit, int) and limit >= 0:
+            once, total = min(once, limit), min(total, limit * count)
+    text = min(arguments[0].text, patterns.MAX_TEXT)
+    size = Size(NODE + once * NODE + text, once, text, NODE * (count + total) + text * count)
+    return size, matching + CALLBACK * count + FOUND * total
 
 
 def _zone(call: Call, arguments: list[Size], count: float) -> Priced:
@@ -271,7 +288,8 @@ RULES: Mapping[str, Rule] = {
     "join": _join,
     "format": _format,
     "matches": _match,
-    **_each("find findAll", _find),
+    "find": _find,
+    "findAll": _find_all,
     **_each("getFullYear getMonth getDate getDayOfMonth getDayOfWeek getDayOfYear", _zone),
     **_each("getHours getMinutes getSeconds getMilliseconds", _zone),
     # Ours (`functions`).

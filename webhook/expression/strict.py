@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from webhook.errors import ExpressionError
-from webhook.expression import functions, message, names, runtime, tree
+from webhook.expression import functions, message, names, runtime
 from webhook.expression.tree import Call, Node, Select
 
 
-def check(text: str, root: Node, parameters: Mapping[str, str]) -> Any | None:
+def check(text: str, nodes: Sequence[Node], parameters: Mapping[str, str]) -> Any | None:
     """The runtime's type of the result, where it is known more exactly than without.
 
     None where there is nothing to look at twice. Raises ExpressionError for what does not fit.
     """
-    calls = [node for node in tree.walk(root) if isinstance(node, Call)]
+    calls = [node for node in nodes if isinstance(node, Call)]
     if any(node.function == "string" and _is_opaque(node.arguments[0]) for node in calls):
         return None  # the runtime lets nobody declare a string() of further types
-    typed = _typed(root, parameters)
+    typed = _typed(nodes, parameters)
     if not typed and not any(node.function in functions.OPAQUE for node in calls):
         return None
     return _compiled(text, typed).return_type()
@@ -41,11 +41,9 @@ def _compiled(text: str, typed: frozenset[tuple[str, str]]) -> Any:
         raise message.refused(str(problem), text) from None
 
 
-def _typed(root: Node, parameters: Mapping[str, str]) -> frozenset[tuple[str, str]]:
+def _typed(nodes: Sequence[Node], parameters: Mapping[str, str]) -> frozenset[tuple[str, str]]:
     """The parameters read by name. `has(parameters.x)` cannot be asked of a typed one."""
-    selects = [
-        n for n in tree.walk(root) if isinstance(n, Select) and names.is_parameters(n.operand)
-    ]
+    selects = [n for n in nodes if isinstance(n, Select) and names.is_parameters(n.operand)]
     if any(node.test for node in selects):
         return frozenset()
     return frozenset((n.field, parameters[n.field]) for n in selects if n.field in parameters)

@@ -8,7 +8,6 @@ format itself, so that no protobuf package has to be installed or imported.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from webhook.errors import ExpressionError
@@ -119,39 +118,45 @@ def children(node: Node) -> tuple[Node, ...]:
             return ()
 
 
-def walk(node: Node) -> Iterator[Node]:
+def walk(node: Node) -> list[Node]:
     """`node` and everything below it."""
-    yield node
-    for child in children(node):
-        yield from walk(child)
+    found: list[Node] = [node]
+    for each in found:  # grows while it is walked over
+        found.extend(children(each))
+    return found
 
 
-def fields(data: bytes) -> Iterator[Field]:
+def fields(data: bytes) -> list[Field]:
     """The fields of one protobuf message: (number, integer or bytes)."""
-    at = 0
-    while at < len(data):
+    found: list[Field] = []
+    at, end = 0, len(data)
+    while at < end:
         tag, at = _varint(data, at)
         kind = tag & 7
-        value: int | bytes
         if kind == 0:
-            value, at = _varint(data, at)
-        elif kind == 2:
+            number, at = _varint(data, at)
+            found.append((tag >> 3, number))
+            continue
+        if kind == 2:
             size, at = _varint(data, at)
-            value, at = data[at : at + size], at + size
         else:
             size = 8 if kind == 1 else 4
-            value, at = data[at : at + size], at + size
-        yield tag >> 3, value
+        found.append((tag >> 3, data[at : at + size]))
+        at += size
+    return found
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    result = shift = 0
+    byte = data[at]
+    if byte < 128:
+        return byte, at + 1
+    result, shift = byte & 127, 7
     while True:
-        byte = data[at]
         at += 1
+        byte = data[at]
         result |= (byte & 127) << shift
         if byte < 128:
-            return result, at
+            return result, at + 1
         shift += 7
 
 
@@ -166,14 +171,8 @@ def _last(data: bytes, number: int) -> bytes:
 
 def _positions(source: bytes) -> dict[int, int]:
     """Node id to 0-based character, from `SourceInfo.positions`."""
-    result: dict[int, int] = {}
-    for number, entry in fields(source):
-        if number == 4 and isinstance(entry, bytes):
-            pair = dict(fields(entry))
-            key, value = pair.get(1, 0), pair.get(2, 0)
-            if isinstance(key, int) and isinstance(value, int):
-                result[key] = value
-    return result
+    pairs = [dict(fields(v)) for k, v in fields(source) if k == 4 and isinstance(v, bytes)]
+    return {int(pair.get(1, 0)): int(pair.get(2, 0)) for pair in pairs}
 
 
 class _Message:
@@ -182,16 +181,22 @@ class _Message:
     __slots__ = ("all",)
 
     def __init__(self, data: bytes) -> None:
-        self.all = list(fields(data))
+        self.all = fields(data)
 
     def data(self, number: int) -> bytes:
-        return next((v for k, v in self.all if k == number and isinstance(v, bytes)), b"")
+        for key, value in self.all:
+            if key == number and isinstance(value, bytes):
+                return value
+        return b""
 
     def text(self, number: int) -> str:
         return self.data(number).decode()
 
     def number(self, number: int) -> int:
-        return next((v for k, v in self.all if k == number and isinstance(v, int)), 0)
+        for key, value in self.all:
+            if key == number and isinstance(value, int):
+                return value
+        return 0
 
     def many(self, number: int) -> list[bytes]:
         return [v for k, v in self.all if k == number and isinstance(v, bytes)]
