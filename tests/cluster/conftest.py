@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -29,6 +30,39 @@ rules:
 """
 
 
+def api_flags(top: Path, folder: Path) -> list[str]:
+    """An audit log, and a client certificate to show to webhooks that ask for one."""
+    pki = folder / "pki"
+    user = {"client-certificate": str(pki / "client.crt"), "client-key": str(pki / "client.key")}
+    files = {
+        "audit.yaml": AUDIT,
+        "webhooks.json": json.dumps({"users": [{"name": "*", "user": user}]}),
+        "admission.json": json.dumps(
+            {
+                "apiVersion": "apiserver.config.k8s.io/v1",
+                "kind": "AdmissionConfiguration",
+                "plugins": [
+                    {
+                        "name": "MutatingAdmissionWebhook",
+                        "configuration": {
+                            "apiVersion": "apiserver.config.k8s.io/v1",
+                            "kind": "WebhookAdmissionConfiguration",
+                            "kubeConfigFile": str(top / "webhooks.json"),
+                        },
+                    }
+                ],
+            }
+        ),
+    }
+    for name, text in files.items():
+        (top / name).write_text(text)
+    return [
+        f"--audit-policy-file={top / 'audit.yaml'}",
+        f"--audit-log-path={folder / 'audit.log'}",
+        f"--admission-control-config-file={top / 'admission.json'}",
+    ]
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Path]:
     """The folder of a running control plane (API server and etcd, no node)."""
@@ -38,11 +72,8 @@ def cluster() -> Iterator[Path]:
     needs.file(BINARIES / "kube-apiserver", how="make cluster builds it")
     with tempfile.TemporaryDirectory(prefix="initject-") as top:
         folder = Path(top) / "cluster"
-        audit = Path(top) / "audit.yaml"
-        audit.write_text(AUDIT)
-        flags = [f"--audit-policy-file={audit}", f"--audit-log-path={folder / 'audit.log'}"]
-        api_flags = [f"--api-flag={flag}" for flag in flags]
-        process = machine.up(BINARIES, folder, "--control-plane-only", *api_flags)
+        flags = [f"--api-flag={flag}" for flag in api_flags(Path(top), folder)]
+        process = machine.up(BINARIES, folder, "--control-plane-only", *flags)
         try:
             yield folder
         finally:

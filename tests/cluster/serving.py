@@ -6,6 +6,7 @@ import itertools
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,36 +22,32 @@ PORTS = itertools.count(9443)  # nobody else is in that network
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A running webhook: its address, and what it has printed."""
+    """A running webhook: its addresses, its folder of `policies` and `tls`, what it has printed."""
 
+    folder: Path
     url: str
     health: str
     process: subprocess.Popen[bytes]
-    log: Path
 
     def printed(self) -> str:
-        return self.log.read_text()
+        return (self.folder / "serve.log").read_text()
 
 
 @contextmanager
 def serve(cluster: Path, folder: Path, ca: trustme.CA, *flags: str) -> Iterator[Served]:
     """Serve with the policies in `folder`/policies and a certificate by `ca`, until the end."""
-    keys = folder / "tls"
-    keys.mkdir(exist_ok=True)
-    pair = ca.issue_cert("127.0.0.1", "localhost")
-    pair.private_key_pem.write_to_path(keys / "tls.key")
-    pair.cert_chain_pems[0].write_to_path(keys / "tls.crt")
+    (folder / "tls").mkdir()
+    certify(folder / "tls", ca)
     port, health = next(PORTS), next(PORTS)
     command = [
         *(sys.executable, "-m", "webhook", "serve", f"--port={port}", f"--health-port={health}"),
-        *(f"--policies={folder / 'policies'}", f"--cert-dir={keys}", "--log-level=debug"),
-        *("--drain-seconds=0.1", *flags),
+        *(f"--policies={folder / 'policies'}", f"--cert-dir={folder / 'tls'}"),
+        *("--reload-seconds=0.1", "--certificate-seconds=0.1", "--drain-seconds=0.1", *flags),
     ]
-    log = folder / "serve.log"
-    with log.open("wb") as out:
+    with (folder / "serve.log").open("wb") as out:
         process = subprocess.Popen(machine.inside(cluster, *command), stdout=out, stderr=out)
     url, health_url = f"https://127.0.0.1:{port}/mutate", f"http://127.0.0.1:{health}"
-    served = Served(url, health_url, process, log)
+    served = Served(folder, url, health_url, process)
     try:
         until(lambda: is_ready(served), "initject serve is ready")
         yield served
@@ -58,6 +55,20 @@ def serve(cluster: Path, folder: Path, ca: trustme.CA, *flags: str) -> Iterator[
         process.send_signal(signal.SIGTERM)
         process.wait(20)
     assert process.returncode == 0, served.printed()
+
+
+def certify(folder: Path, ca: trustme.CA) -> None:
+    """Write a pair by `ca` as cert-manager and the kubelet do: the folder changes as a whole."""
+    pair = ca.issue_cert("127.0.0.1", "localhost")
+    fresh = Path(tempfile.mkdtemp(prefix="..", dir=folder))
+    pair.private_key_pem.write_to_path(fresh / "tls.key")
+    pair.cert_chain_pems[0].write_to_path(fresh / "tls.crt")
+    link = folder / "..data.new"
+    link.symlink_to(fresh.name)
+    link.replace(folder / "..data")
+    for name in ("tls.key", "tls.crt"):
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(f"..data/{name}")
 
 
 def is_ready(served: Served) -> bool:

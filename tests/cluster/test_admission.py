@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -372,6 +373,95 @@ def test_a_label_that_another_webhook_adds_stays(api: Api) -> None:
     pod = meddled(api, "add-label")
 
     assert {"app": "shop", "meddler": "was-here"} == pod["metadata"]["labels"]
+
+
+def test_garbage_is_refused_and_the_next_pod_is_served(
+    api: Api, inside: Inside, ca: trustme.CA, served: serving.Served
+) -> None:
+    """Whoever else reaches the port cannot stop it from answering the API server."""
+    context = ssl.create_default_context(cadata=ca.cert_pem.bytes().decode())
+    headers = {"Content-Type": "application/json"}
+    bodies = [b"", b"garbage", b"[" * 100_000, b"{}", b'{"request": {"uid": 7}}', b"\xff" * 1000]
+
+    codes = [
+        inside(
+            httpx.post, served.url, content=body, headers=headers, verify=context, trust_env=False
+        ).status_code
+        for body in bodies
+    ]
+
+    assert [400] * len(bodies) == codes
+    assert ["wait-for-database"] == names(created(api, shop("after-garbage")))
+
+
+@pytest.fixture
+def own(
+    cluster: Path, api: Api, ca: trustme.CA, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[tuple[serving.Served, str]]:
+    """A server and a namespace for one test alone; further flags of it as the parameter."""
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "policies.yaml").write_text(POLICIES)
+    flags = [flag.format(pki=cluster / "pki") for flag in getattr(request, "param", ())]
+    with serving.serve(cluster, tmp_path, ca, *flags) as running:
+        name = f"own-{running.process.pid}"
+        api.space(name)
+        hook = registration.webhook(
+            "own.initject.dev",
+            running.url,
+            ca.cert_pem.bytes(),
+            namespaceSelector={"matchLabels": {"kubernetes.io/metadata.name": name}},
+        )
+        registration.register(api, name, hook)
+        yield running, name
+        registration.unregister(api, name)
+
+
+def test_a_changed_policy_is_in_force_without_a_restart(
+    api: Api, own: tuple[serving.Served, str]
+) -> None:
+    """A good change is taken, a bad one is not, and pods are served all the while."""
+    served, namespace = own
+    file = served.folder / "policies" / "policies.yaml"
+
+    def steps() -> list[str]:
+        return names(created(api, shop(namespace=namespace)))
+
+    file.write_text(POLICIES.replace("wait-for-database", "wait-for-the-database"))
+    registration.until(lambda: steps() == ["wait-for-the-database"], "the change is in force")
+    file.write_text(POLICIES.replace("ClusterInitPolicy", "ClusterInitPolice"))
+    registration.until(lambda: "ClusterInitPolice" in served.printed(), "the fault is told")
+
+    assert ["wait-for-the-database"] == steps()
+
+
+def test_a_changed_certificate_is_served_without_a_restart(
+    api: Api, inside: Inside, ca: trustme.CA, own: tuple[serving.Served, str]
+) -> None:
+    """The folder is swapped as the kubelet does it; the API server goes on creating pods."""
+    served, namespace = own
+    address = ("127.0.0.1", int(served.url.split(":")[2].split("/")[0]))
+    before = inside(ssl.get_server_certificate, address)
+
+    serving.certify(served.folder / "tls", ca)
+
+    def changed() -> bool:
+        assert ["wait-for-database"] == names(created(api, shop(namespace=namespace)))
+        return inside(ssl.get_server_certificate, address) != before
+
+    registration.until(changed, "the new certificate is served")
+
+
+@pytest.mark.parametrize("own", [["--client-ca={pki}/ca.crt"]], indirect=True, ids=["client-ca"])
+def test_only_the_api_server_is_served_where_clients_must_show_a_certificate(
+    api: Api, inside: Inside, ca: trustme.CA, own: tuple[serving.Served, str]
+) -> None:
+    """The API server shows its certificate and is answered; who shows none is not."""
+    served, namespace = own
+    context = ssl.create_default_context(cadata=ca.cert_pem.bytes().decode())
+
+    with pytest.raises(httpx.TransportError):
+        inside(httpx.post, served.url, json={}, verify=context, trust_env=False)
+    assert ["wait-for-database"] == names(created(api, shop(namespace=namespace)))
 
 
 @pytest.mark.parametrize(("policy", "code"), [("Ignore", 201), ("Fail", 500)])
