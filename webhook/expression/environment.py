@@ -75,7 +75,7 @@ def compile(text: str, kind: Kind, *, parameters: Mapping[str, str]) -> Expressi
     if len(text) > bounds.MAX_LENGTH:
         what = f"the expression is longer than {bounds.MAX_LENGTH} characters"
         raise ExpressionError(what, offset=bounds.MAX_LENGTH, advice="split it")
-    program = _program(text)
+    program = _program(text, parameters)
     root = tree.read(program.serialize())
     nodes = tree.walk(root)
     names.check_parameters(nodes, parameters)
@@ -87,7 +87,7 @@ def compile(text: str, kind: Kind, *, parameters: Mapping[str, str]) -> Expressi
     return Expression(text, reads, costs.usual, suspicions, program, costs, names.keys(nodes))
 
 
-def _program(text: str) -> Any:
+def _program(text: str, parameters: Mapping[str, str]) -> Any:
     if not text.strip():
         what = "the expression is empty"
         raise ExpressionError(what)
@@ -95,7 +95,8 @@ def _program(text: str) -> Any:
     try:
         return environment.compile(text)
     except (RuntimeError, UnicodeError) as problem:
-        raise strict.complain(text, message.refused(str(problem), text)) from None
+        complaint = strict.complain(text, message.refused(str(problem), text))
+        raise message.meant(complaint, parameters) from None
 
 
 def _check_type(name: str, kind: Kind) -> None:

@@ -7,11 +7,13 @@ pod, so of an evaluation's error only what is known to be harmless is passed on.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from webhook.errors import ExpressionError
 from webhook.expression import names, tree
 from webhook.expression.library.row import REFUSED, TYPES
 
+_NO_VARIABLE = "there is no variable "
 _PLACE = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 _OPERATORS = {
     "_+_": "+", "_-_": "-", "_*_": "*", "_/_": "/", "_%_": "%", "_==_": "==", "_!=_": "!=",
@@ -49,6 +51,15 @@ def kind(value: object) -> str:
 
 
 # --- when it is compiled
+
+
+def meant(problem: ExpressionError, parameters: Collection[str]) -> ExpressionError:
+    """The same, but a variable that does not exist may be the name of a parameter."""
+    name = problem.what.removeprefix(_NO_VARIABLE)
+    if name == problem.what or name not in parameters:
+        return problem
+    advice = f"was the parameter meant? write parameters.{name}"
+    return ExpressionError(problem.what, offset=problem.offset, advice=advice)
 
 
 def refused(said: str, text: str) -> ExpressionError:
@@ -95,7 +106,7 @@ def _undeclared(found: re.Match[str], text: str, offset: int) -> ExpressionError
     root = name.split(".")[0]
     place = text.rfind(root, 0, offset + len(root))
     return ExpressionError(
-        f"there is no variable {root}",
+        _NO_VARIABLE + root,
         offset=place if place >= 0 else offset,
         advice=names.did_you_mean(root, tree.ROOTS),
     )
@@ -145,7 +156,8 @@ def _token(found: re.Match[str], text: str, offset: int) -> ExpressionError:
 def _unexpected(found: re.Match[str], text: str, offset: int) -> ExpressionError:
     word = found[1]
     expected = found[2] if found.re.groups > 1 and found[2] else ""
-    advice = f"expected {expected}" if expected and not expected.startswith("{") else ""
+    plain = expected and not expected.startswith("{") and expected != "<EOF>"
+    advice = f"expected {expected}" if plain else ""
     if word == "<EOF>":
         return ExpressionError("the expression ends too early", offset=offset, advice=advice)
     if word == "=":

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 
 from webhook.errors import ExpressionError
+from webhook.expression import tree
 from webhook.expression.tree import Call, Constant, Identifier, Node, Select
 
 
@@ -44,26 +45,18 @@ def keys(nodes: Iterable[Node]) -> frozenset[str]:
 def check_parameters(nodes: Iterable[Node], known: Mapping[str, str]) -> None:
     """Raises ExpressionError for a parameter that does not exist."""
     for node in nodes:
-        name = _parameter(node)
-        if name is not None and name not in known:
+        name = _parameter(node) if isinstance(node, Select | Call) else None
+        if isinstance(node, Select | Call) and name is not None and name not in known:
             advice = did_you_mean(name, known) if known else "the policy declares no parameters"
             what = f"there is no parameter {name}"
-            raise ExpressionError(what, offset=_place(node), advice=advice)
+            raise ExpressionError(what, offset=tree.named_at(node), advice=advice)
 
 
-def _place(node: Node) -> int:
-    """Where the name stands: a selection is placed at its dot."""
-    if isinstance(node, Select):
-        return node.offset + 1
-    return node.arguments[1].offset if isinstance(node, Call) else node.offset
-
-
-def _parameter(node: Node) -> str | None:
+def _parameter(node: Select | Call) -> str | None:
     """The name, when `node` reads one parameter."""
-    if isinstance(node, Select) and is_parameters(node.operand):
-        return node.field
-    reads = isinstance(node, Call) and node.function in ("_[_]", "_[?_]", "_?._")
-    if reads and isinstance(node, Call) and is_parameters(node.arguments[0]):
+    if isinstance(node, Select):
+        return node.field if is_parameters(node.operand) else None
+    if node.function in ("_[_]", "_[?_]", "_?._") and is_parameters(node.arguments[0]):
         key = node.arguments[1]
         if isinstance(key, Constant) and isinstance(key.value, str):
             return key.value

@@ -19,9 +19,7 @@ from webhook.expression.environment import Expression, Kind
 from webhook.expression.fields import Suspicion
 from webhook.expression.reads import Reads, join
 
-_QUOTED = re.compile(
-    r"""[rR]?[bB]?(?:'''|\"\"\"|'|")""",
-)
+_QUOTED = re.compile(r"""[rR]?[bB]?(?:'''|\"\"\"|'|")|//""")
 _PLAIN = re.compile(
     r"""\s*(object|request|namespaceObject|parameters)"""
     r"""((?:\.[A-Za-z_]\w*|\['[^'\\\n]*'\]|\["[^"\\\n]*"\])+)\s*"""
@@ -54,19 +52,34 @@ class Template:
         """Every `${…}`, in the order of the text."""
         return tuple(p for p in self.parts if isinstance(p, Hole))
 
-    def render(self, scope: Scope, parameters: Mapping[str, object] | None) -> str:
-        """The text with every hole filled. Raises EvaluationError, whose text holds no value."""
-        if len(self.parts) == 1:
-            part = self.parts[0]
-            text = part if isinstance(part, str) else _fill(part, scope, parameters)
-        else:
-            text = "".join(
-                [p if isinstance(p, str) else _fill(p, scope, parameters) for p in self.parts]
-            )
+    def render(
+        self, scope: Scope, parameters: Mapping[str, object] | None, *, expanded: bool = False
+    ) -> str:
+        """The text with every hole filled. Raises EvaluationError, whose text holds no value.
+
+        With `expanded` the text is for a field in which the kubelet expands `$(NAME)` and takes `$$`
+        for `$` (k8s.io/kubernetes third_party/forked/golang/expansion): each `$` of a value is
+        doubled, so that the container sees the value itself and never a variable that it names.
+        """
+        filled = [p if isinstance(p, str) else _fill(p, scope, parameters) for p in self.parts]
+        if expanded:
+            filled = self._doubled(filled)
+        text = filled[0] if len(filled) == 1 else "".join(filled)
         if len(text) > MAX_TEXT and len(text) > len(self.text):
             what = f"the text became longer than {MAX_TEXT} characters"
             raise EvaluationError(what)
         return text
+
+    def _doubled(self, filled: list[str]) -> list[str]:
+        """Filled parts with each `$` of a value doubled, and a lone one right in front of a value."""
+        result = list(filled)
+        for index, part in enumerate(self.parts):
+            if isinstance(part, Hole):
+                result[index] = filled[index].replace("$", "$$")
+                before = result[index - 1] if index else ""
+                if (len(before) - len(before.rstrip("$"))) % 2:
+                    result[index - 1] = before + "$"
+        return result
 
 
 def has_holes(text: str) -> bool:
@@ -98,7 +111,7 @@ def parse(text: str, *, parameters: Mapping[str, str]) -> Template:
 
 
 def _hole(text: str, offset: int, parameters: Mapping[str, str]) -> Hole:
-    shell = _SHELL.fullmatch(text)
+    shell = None if text.strip() in parameters else _SHELL.fullmatch(text)
     if shell and shell[1] not in tree.ROOTS and (shell[2].strip() or not _literal(shell[1])):
         what = f"there is no variable {shell[1]}"
         raise ExpressionError(
@@ -171,8 +184,11 @@ def _end(text: str, at: int) -> int:
 
 
 def _after(text: str, quoted: re.Match[str]) -> int:
-    """The place behind the string literal that begins with `quoted`."""
+    """The place behind the string literal, or the comment, that begins with `quoted`."""
     opening = quoted[0]
+    if opening == "//":
+        end = text.find("\n", quoted.end())
+        return len(text) if end < 0 else end
     raw = opening[0] in "rR"
     quote = opening.lstrip("rRbB")
     at = quoted.end()

@@ -21,6 +21,7 @@ from webhook.expression.tree import (
     Loop,
     Node,
     Select,
+    named_at,
 )
 
 # A path, and inside how many list or map literals it is wrapped.
@@ -71,7 +72,7 @@ class _Tracer:
         return frozenset({(0, (name,))})
 
     def select(self, node: Select, names: Names) -> Places:
-        places = self._step(self.visit(node.operand, names), node.field, node.offset + 1)
+        places = self._step(self.visit(node.operand, names), node.field, named_at(node))
         return NOWHERE if node.test else places
 
     def items(self, node: Items, names: Names) -> Places:
@@ -118,7 +119,7 @@ class _Tracer:
         self.consume(index)
         key = node.arguments[1]
         if isinstance(key, Constant) and isinstance(key.value, str) and key.value != ANY:
-            return self._step(of, key.value, key.offset)
+            return self._step(of, key.value, named_at(node))
         return self._step(of, ANY, key.offset)
 
     def end(self, node: Call, arguments: list[Places]) -> Places:

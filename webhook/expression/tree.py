@@ -118,6 +118,23 @@ def children(node: Node) -> tuple[Node, ...]:
             return ()
 
 
+def named_at(node: Select | Call) -> int:
+    """Where the field's name stands that `a.b`, `has(a.b)`, `a.?b` or `a[b]` reads.
+
+    The runtime places the first at its dot, the second at the macro, the third at its dot.
+    """
+    if isinstance(node, Call):
+        return node.offset + 2 if node.function == "_?._" else node.arguments[1].offset
+    operand = node.operand
+    if not node.test:
+        return node.offset + 1
+    if isinstance(operand, Select):
+        return operand.offset + len(operand.field) + 2
+    return (
+        operand.offset + len(operand.name) + 1 if isinstance(operand, Identifier) else node.offset
+    )
+
+
 def walk(node: Node) -> list[Node]:
     """`node` and everything below it."""
     found: list[Node] = [node]
