@@ -1,0 +1,219 @@
+"""The tables of docs/reference say exactly what the code says, in both directions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from tests.house import test_documentation, tree
+from webhook.errors import EvaluationError, ExpressionError
+from webhook.expression import bounds, functions, template
+from webhook.expression.activation import Scope
+from webhook.inject import ours, scope
+from webhook.inject.decision import Code
+from webhook.policy import index, model, part, trust
+from webhook.policy.part import Field
+from webhook.settings.table import TABLE, Setting
+from webhook.telemetry.instruments import INSTRUMENTS
+
+# Where the fields of a part of the model stand.
+PARTS: Mapping[type[Any], str] = {
+    model.Spec: "## spec",
+    model.Clauses: "## match and exclude",
+    model.Condition: "## conditions",
+    model.Parameter: "## parameters",
+    model.Source: "### from",
+    model.Step: "## steps",
+    model.Borrow: "### borrow",
+    model.Volume: "## volumes",
+    model.MountInto: "### mountInto",
+    model.Placement: "## order and placement",
+}
+# The pod of the table of functions.
+POD = {
+    "metadata": {"name": "web", "labels": {"app": "web"}},
+    "spec": {
+        "containers": [
+            {"name": "app", "image": "registry.example.com/shop/web:1.2"},
+            {"name": "log", "image": "registry.example.com/log:3"},
+        ]
+    },
+}
+
+
+def page(name: str) -> str:
+    return tree.text(f"docs/reference/{name}.md")
+
+
+def section(text: str, heading: str) -> str:
+    """What stands under a heading, up to the next one."""
+    _, found, rest = text.partition(f"\n{heading}\n")
+    assert found, f"no heading {heading}"
+    return re.split(r"^#+ ", rest, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def rows(text: str) -> Iterator[list[str]]:
+    """The rows of tables whose first cell is code."""
+    for line in text.splitlines():
+        if line.startswith("| `"):
+            yield [cell.strip() for cell in re.split(r"(?<![^ ])\|(?= |$)", line)[1:-1]]
+
+
+def codes(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def first_codes(text: str) -> list[str]:
+    return [codes(row[0])[0] for row in rows(text)]
+
+
+def test_each_setting_has_its_section() -> None:
+    """In the order of the table: flag, variable, default."""
+    found = re.findall(r"^### (\S+)\n\n(.+?)\n\n", page("settings"), re.MULTILINE | re.DOTALL)
+
+    assert [(s.key, setting_line(s)) for s in TABLE] == [
+        (key, " ".join(line.split())) for key, line in found
+    ]
+
+
+def setting_line(setting: Setting) -> str:
+    defaults = setting.default if setting.many else (setting.shown_default,)
+    shown = ", ".join(f"`{value}`" for value in defaults if value)
+    default = f"default {shown}" if shown else "no default"
+    return f"`{f'{setting.flag} {setting.metavar}'.strip()}` · `{setting.env}` · {default}"
+
+
+def test_each_setting_of_decisions_stands_among_them() -> None:
+    """The verbs that decide know the settings under that heading, and no others."""
+    text = page("settings").split("\n## Decisions\n")[1].split("\n## ")[0]
+
+    assert [s.key for s in TABLE if s.decides] == re.findall(r"^### (\S+)$", text, re.MULTILINE)
+
+
+def test_the_table_of_metrics_is_that_of_the_code() -> None:
+    """Names, kinds and labels; values of labels that the code fixes stand in the help."""
+    table = section(page("metrics"), "## Metrics")
+
+    assert sorted((i.name, i.kind, list(i.labels)) for i in INSTRUMENTS) == sorted(
+        (codes(row[0])[0], row[1], codes(row[2])) for row in rows(table)
+    )
+
+
+def test_no_page_names_a_metric_that_is_not_there() -> None:
+    """A misspelt name in an alert would never fire."""
+    known = {i.name for i in INSTRUMENTS}
+    named = {
+        re.sub(r"_(bucket|sum|count)$", "", word)
+        for path in tree.files("docs/*.md", "docs/**/*.md")
+        for word in re.findall(
+            r"\b(?:initject|controller_runtime|certwatcher)_[a-z_]{4,}\b",
+            path.read_text(encoding="utf-8"),
+        )
+    }
+
+    assert set() == named - known
+
+
+def test_the_tables_of_reasons_are_those_of_the_code() -> None:
+    """Every code once, in the order of the code."""
+    text = page("responses").split("\n## Reason codes\n")[1]
+
+    assert [code.value for code in Code] == first_codes(text)
+
+
+def test_the_labels_and_annotations_are_those_of_the_code() -> None:
+    """Every name by which a cluster and Initject speak."""
+    names = {scope.INJECT, scope.ENFORCE, *ours.ANNOTATIONS}
+
+    assert names == set(first_codes(section(page("responses"), "## Labels and annotations")))
+
+
+@pytest.mark.parametrize("kind", PARTS, ids=lambda kind: kind.__name__)
+def test_the_fields_of_a_part_are_those_of_the_model(kind: type[Any]) -> None:
+    """Names and defaults, in the order of the model."""
+    known = [(f.name, shown_default(f)) for f in part.fields(kind).values() if f.name != "source"]
+
+    assert known == [
+        (codes(row[0])[0], " ".join(codes(row[1])) or row[1])
+        for row in rows(section(page("policy"), PARTS[kind]))
+    ]
+
+
+def shown_default(field: Field) -> str:
+    if field.required:
+        return "required"
+    if isinstance(field.default, bool):
+        return str(field.default).lower()
+    if isinstance(field.default, tuple):
+        return " ".join(field.default)
+    return str(field.default) if isinstance(field.default, str | int) else ""
+
+
+def test_every_part_of_the_model_has_a_table() -> None:
+    """A new part of the model needs its place in the reference."""
+    assert {where for where, _ in test_documentation.fields()} == {kind.__name__ for kind in PARTS}
+
+
+def function_rows() -> list[tuple[str, str]]:
+    found = rows(section(page("policy"), "### Functions"))
+    return [(row[0].strip("`"), row[1].strip("`")) for row in found]
+
+
+def test_expressions_give_what_the_reference_says() -> None:
+    """Each example of a function is compiled and evaluated."""
+    assert function_rows() == [(text, evaluated(text)) for text, _ in function_rows()]
+
+
+def evaluated(text: str) -> str:
+    try:
+        found = template.parse(f"${{{text}}}", parameters={})
+        seen = Scope(object=POD, request={}, namespace=None, reads=found.reads)
+        return found.render(seen, {})
+    except (ExpressionError, EvaluationError) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def test_each_function_of_ours_has_an_example() -> None:
+    """What a policy can call beyond CEL's own functions is shown."""
+    shown = " ".join(text for text, _ in function_rows())
+    names = {function.name for function in functions.FUNCTIONS}
+
+    assert set() == {name for name in names if not re.search(rf"\b{re.escape(name)}\(", shown)}
+
+
+def test_the_variables_that_load_code_are_those_of_the_code() -> None:
+    """Prefixes, suffixes and names, each list whole."""
+    text = section(page("policy"), "### Variables that load code")
+    lists = [codes(line) for line in re.split(r"^- ", text, flags=re.MULTILINE)[1:]]
+
+    assert [list(trust._PREFIXES), list(trust._SUFFIXES)] == lists[:2]
+    assert sorted(trust._NAMES) == sorted(lists[2])
+
+
+def test_the_bounds_are_those_of_the_code() -> None:
+    """Numbers of the last table."""
+    table = " ".join(section(page("policy"), "## Bounds").split())
+    numbers = (
+        f"{bounds.MAX_LENGTH} characters, {bounds.MAX_LOOPS} loops",
+        f"{bounds.MAX_EXPRESSION_COST // 1000} ms",
+        f"{bounds.MAX_REVIEW_COST // 1000} ms",
+        f"{bounds.MAX_TEXT // 1024} KiB",
+        f"| {index.MAX_PER_NAMESPACE} |",
+    )
+
+    assert [] == [number for number in numbers if number not in table]
+
+
+@pytest.mark.parametrize("verb", sorted(test_documentation.commands()))
+def test_the_options_of_a_verb_are_those_of_the_code(verb: str) -> None:
+    """Under a verb's heading stands each option of its own, and none that it has not."""
+    text = section(page("cli"), f"## initject {verb}")
+    known = test_documentation.options(test_documentation.commands()[verb]) - {"--help", "-h"}
+    if verb in ("preview", "explain", "test", "serve"):
+        known -= {s.flag for s in TABLE}  # docs/reference/settings.md has them
+    shown = {option for row in rows(text) for option in codes(row[0])}
+
+    assert known == {option.split()[0] for option in shown}
