@@ -57,29 +57,19 @@ class Template:
     ) -> str:
         """The text with every hole filled. Raises EvaluationError, whose text holds no value.
 
-        With `expanded` the text is for a field in which the kubelet expands `$(NAME)` and takes `$$`
-        for `$` (k8s.io/kubernetes third_party/forked/golang/expansion): each `$` of a value is
-        doubled, so that the container sees the value itself and never a variable that it names.
+        With `expanded` the text is for a field in which the kubelet expands `$(NAME)` and takes
+        `$$` for `$` (kubernetes third_party/forked/golang/expansion): each `$` of a value is
+        doubled, so that the container sees the value itself, never a variable that it names.
         """
         filled = [p if isinstance(p, str) else _fill(p, scope, parameters) for p in self.parts]
-        if expanded:
-            filled = self._doubled(filled)
+        if expanded:  # a `$` of the policy's never stands right before a hole: that is `$${`
+            pairs = zip(self.parts, filled, strict=True)
+            filled = [t if isinstance(p, str) else t.replace("$", "$$") for p, t in pairs]
         text = filled[0] if len(filled) == 1 else "".join(filled)
         if len(text) > MAX_TEXT and len(text) > len(self.text):
             what = f"the text became longer than {MAX_TEXT} characters"
             raise EvaluationError(what)
         return text
-
-    def _doubled(self, filled: list[str]) -> list[str]:
-        """Filled parts with each `$` of a value doubled, and a lone one right in front of a value."""
-        result = list(filled)
-        for index, part in enumerate(self.parts):
-            if isinstance(part, Hole):
-                result[index] = filled[index].replace("$", "$$")
-                before = result[index - 1] if index else ""
-                if (len(before) - len(before.rstrip("$"))) % 2:
-                    result[index - 1] = before + "$"
-        return result
 
 
 def has_holes(text: str) -> bool:

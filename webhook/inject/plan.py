@@ -124,7 +124,9 @@ def propose(
         item, foreign = _held_volume(policy, index, so_far, force=force)
         volumes.append(item)
         changed += (f"volume {item.name}: {path}" for path in foreign)
-    mounts = tuple(_mounts(policy, so_far, changed))
+    # Mounts of applications are only ever added: one that cannot be set again is a conflict.
+    marked = {} if force else so_far.marker.mounts
+    mounts = tuple(_mounts(policy, so_far, marked, changed))
     return Proposal(policy, tuple(containers), tuple(volumes), mounts, tuple(changed))
 
 
@@ -184,7 +186,10 @@ def _volume_digests(policy: Policy, index: int) -> Mapping[str, str]:
     return ours.digests(ours.leaves(policy.volumes[index].volume))
 
 
-def _mounts(policy: Policy, so_far: Standing, changed: list[str]) -> Iterator[Mount]:
+Marks = Mapping[str, Mapping[str, str]]
+
+
+def _mounts(policy: Policy, so_far: Standing, marked: Marks, changed: list[str]) -> Iterator[Mount]:
     seen: set[tuple[str, str]] = set()
     for where, target in _targets(policy.volumes):
         for index, container in enumerate(so_far.containers):
@@ -195,7 +200,7 @@ def _mounts(policy: Policy, so_far: Standing, changed: list[str]) -> Iterator[Mo
             if key in so_far.mounted or key in seen:
                 raise LeftOutError(Code.CONFLICT, where, f"something is mounted there in {name}")
             seen.add(key)
-            present = _mounted(target.mount, container, so_far, where, changed)
+            present = _mounted(target.mount, container, marked, where, changed)
             yield Mount(index, name, target.mount, present)
 
 
@@ -205,9 +210,7 @@ def _targets(volumes: Sequence[Volume]) -> Iterator[tuple[str, MountInto]]:
             yield f"volumes[{number}].mountInto[{place}].mountPath", target
 
 
-def _mounted(
-    mount: Json, container: Json, so_far: Standing, where: str, changed: list[str]
-) -> bool:
+def _mounted(mount: Json, container: Json, marked: Marks, where: str, changed: list[str]) -> bool:
     """Whether the mount is in the container; another one in its place is a conflict."""
     path = _normal(mount["mountPath"])
     name = str(container.get("name", ""))
@@ -217,8 +220,8 @@ def _mounted(
             continue
         if ours.holds(mount, other):
             return True
-        marked = so_far.marker.mounts.get(name, {}).get(mount["mountPath"])
-        if other.get("name") == mount["name"] and marked == ours.digest(mount):
+        mark = marked.get(name, {}).get(mount["mountPath"])
+        if other.get("name") == mount["name"] and mark == ours.digest(mount):
             changed.append(f"{name}: volumeMounts {mount['mountPath']}")
             return True
         raise LeftOutError(Code.CONFLICT, where, f"something is mounted there in {name}")

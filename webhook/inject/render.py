@@ -129,11 +129,20 @@ def _fixed_user(subject: Subject) -> bool:
     return not subject.namespace_known or _OPENSHIFT_USERS not in subject.namespace.annotations
 
 
+def _expanded(path: Path) -> bool:
+    """Whether the kubelet expands `$(NAME)` in this field of a container."""
+    return path[0] in ("command", "args") or path[-1] == "subPathExpr" or _is_variable(path)
+
+
+def _is_variable(path: Path) -> bool:
+    return path[0] == "env" and path[-1] == "value"
+
+
 def _filled(
     template: Template, scope: Scope, parameters: Parameters, where: str, path: Path
 ) -> str:
     try:
-        text: str = template.render(scope, parameters)
+        text: str = template.render(scope, parameters, expanded=_expanded(path))
     except EvaluationError as error:
         raise LeftOutError(
             Code.TEMPLATE_FAILED, f"{where}.{field_name(path)}", str(error)

@@ -84,7 +84,7 @@ def _some_globs(texts: Sequence[str] | None) -> tuple[glob.Glob, ...] | None:
 def _needs_namespace(
     clauses: Sequence[compiled.Clauses], parameters: Sequence[compiled.Parameter], reads: Reads
 ) -> bool:
-    selects = any(c.namespace_selector is not None for c in clauses)
+    selects = any(c.namespace_selector and c.namespace_selector.requirements for c in clauses)
     asks = any(source.startswith("namespace") for p in parameters for source, _ in p.sources)
     return selects or asks or bool(reads.under(_NAMESPACE))
 
