@@ -165,8 +165,30 @@ def _trim_list(value: list[Any], branch: Branch, meter: Meter, depth: int) -> An
         return measure(value, meter, depth)  # asked by name: `'x' in list` needs all of it
     meter.list(value)
     if branch.any is not None:
+        single = branch.any.single
+        records = _records(value, single, meter) if single else None
+        if records is not None:
+            return records
         return [trim(item, branch.any, meter, depth + 1) for item in value]
     return [measure(item if type(item) in _LEAVES else None, meter) for item in value]
+
+
+def _records(value: list[Any], name: str, meter: Meter) -> list[dict[str, str]] | None:
+    """What `trim` makes of maps of which one text is read, such as names of variables.
+
+    None when they are not all like that. Most of a pod's values are of this kind, and taken
+    together they cost a tenth of what they cost one by one.
+    """
+    try:
+        texts = [item[name] for item in value]
+        joined = "".join(texts)
+    except (KeyError, TypeError):
+        return None
+    if not joined.isascii():
+        return None
+    meter.weight += len(joined) + bounds.NODE * len(texts)
+    meter.text = max(meter.text, *map(len, texts)) if texts else meter.text
+    return [{name: text} for text in texts]
 
 
 def measure(value: Any, meter: Meter, depth: int = 0) -> Any:

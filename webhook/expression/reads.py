@@ -12,7 +12,7 @@ ANY = "*"  # stands for every element of a list and every value of a map
 class Branch:
     """One node of a tree of paths. `whole` takes everything below, `shape` only keys and length."""
 
-    __slots__ = ("any", "fields", "items", "shape", "whole")
+    __slots__ = ("any", "fields", "items", "shape", "single", "whole")
 
     def __init__(self) -> None:
         self.whole = False
@@ -20,6 +20,7 @@ class Branch:
         self.any: Branch | None = None
         self.fields: dict[str, Branch] = {}
         self.items: tuple[tuple[str, Branch], ...] = ()
+        self.single = ""  # the name of the one field that is read, and read whole, if that is all
 
     def add(self, path: Path, shape: bool) -> None:
         """Takes up one path."""
@@ -44,6 +45,9 @@ class Branch:
         if self.any is not None:
             self.any.close()
         self.items = tuple(self.fields.items())
+        if len(self.items) == 1 and not (self.shape or self.whole or self.any is not None):
+            name, child = self.items[0]
+            self.single = name if child.whole else ""
 
     def absorb(self, other: Branch) -> None:
         """Adds all that `other` reads."""
