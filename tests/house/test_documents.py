@@ -17,6 +17,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from tests import needs
 from tests.house import pages, test_documentation, tree
 from webhook.cli import main
 from webhook.cli.render import problems
@@ -48,8 +49,11 @@ def told() -> list[Path]:
 @pytest.mark.parametrize("page", documents(), ids=tree.short)
 def test_commands_print_what_the_page_shows(page: Path) -> None:
     """Whoever follows a page from top to bottom sees what it says."""
+    text = page.read_text(encoding="utf-8")
+    if "curl " in text:
+        needs.program("curl", how="apt-get install curl")
     with pages.terminal() as terminal:
-        for command, actual in pages.played(page.read_text(encoding="utf-8"), terminal):
+        for command, actual in pages.played(text, terminal):
             if not pages.alike(command.output, actual):
                 assert f"$ {command.text}\n{command.output}" == f"$ {command.text}\n{actual}"
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from tests.house import test_documentation, tree
+from webhook.cli import main
 from webhook.errors import EvaluationError, ExpressionError
 from webhook.expression import bounds, functions, template
 from webhook.expression.activation import Scope
@@ -213,7 +216,20 @@ def test_the_options_of_a_verb_are_those_of_the_code(verb: str) -> None:
     text = section(page("cli"), f"## initject {verb}")
     known = test_documentation.options(test_documentation.commands()[verb]) - {"--help", "-h"}
     if verb in ("preview", "explain", "test", "serve"):
-        known -= {s.flag for s in TABLE}  # docs/reference/settings.md has them
-    shown = {option for row in rows(text) for option in codes(row[0])}
+        known -= {"--config", *(s.flag for s in TABLE)}  # docs/reference/settings.md has them
 
-    assert known == {option.split()[0] for option in shown}
+    assert known == {word for row in rows(text) for word in codes(row[0]) if word.startswith("-")}
+
+
+@pytest.mark.parametrize("verb", ["preview", "explain"])
+def test_the_fields_of_json_are_those_that_are_printed(verb: str) -> None:
+    """Every field of an entry is told, and no other."""
+    folder = tree.CHECKOUT / "examples/01-minimal"
+    call = [verb, "-o", "json", "--policies", str(folder / "policy.yaml"), str(folder / "pod.yaml")]
+    printed = json.loads(CliRunner().invoke(main.command, call).output)[0]
+    text = section(page("cli"), f"## initject {verb}")
+    told = {word for row in rows(text) for word in codes(row[0]) if not word.startswith("-")}
+    if verb == "explain":  # its text refers to the table of `preview` for these
+        told |= {"kind", "namespace", "name", "allowed", "message", "warnings", "reasons"}
+
+    assert {*printed, "message"} == told
