@@ -27,10 +27,20 @@ class Scope:
     `object` is the pod, `request` the admission request without its objects, `namespace` the
     namespace as `{"metadata": {"name", "labels", "annotations"}}`, or None when nothing is known
     about it (reading `namespaceObject` is then an EvaluationError). `reads` is what all the
-    expressions that will be asked read together (`reads.join`).
+    expressions that will be asked read together (`reads.join`). `spent` is what an input larger
+    than usual was charged so far, in the unit of `bounds`.
     """
 
-    __slots__ = ("_meter", "_own", "_reads", "_roots", "_shared", "_sizes", "_spent", "_verified")
+    __slots__ = (
+        "_meter",
+        "_own",
+        "_reads",
+        "_roots",
+        "_shared",
+        "_sizes",
+        "_verified",
+        "spent",
+    )
 
     def __init__(
         self,
@@ -50,7 +60,7 @@ class Scope:
         self._own: dict[int, tuple[Any, Any, Sizes | None]] = {}
         self._meter = Meter()
         self._sizes: Sizes | None = None
-        self._spent = 0
+        self.spent = 0
         self._verified: set[int] = set()
 
     @property
@@ -113,15 +123,15 @@ class Scope:
     def _convert(self, sizes: Sizes | None) -> None:
         """Every activation is converted by itself, when a variable of it is first read."""
         if sizes is not None:
-            self._spent += int(sizes.weight * bounds.CONVERT / 1000)
+            self.spent += int(sizes.weight * bounds.CONVERT / 1000)
 
     def _charge(self, costs: Costs, sizes: Sizes) -> None:
         cost = costs.at(sizes)
-        self._spent += cost
+        self.spent += cost
         if cost > bounds.MAX_EXPRESSION_COST:
             what = "the pod is too large for this expression"
             raise EvaluationError(what)
-        if self._spent > bounds.MAX_REVIEW_COST:
+        if self.spent > bounds.MAX_REVIEW_COST:
             what = "the pod is too large for all the expressions that look at it"
             raise EvaluationError(what)
 

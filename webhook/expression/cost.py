@@ -75,13 +75,14 @@ def estimate(root: Node, sizes: Sizes) -> int:
 
 
 def _check_loops(node: Node, depth: int) -> None:
+    inside: tuple[Node, ...] = ()
     if isinstance(node, Loop) and node.variable != UNUSED:
-        depth += 1
-        if depth > bounds.MAX_LOOPS:
+        inside = (node.condition, node.step)
+        if depth >= bounds.MAX_LOOPS:
             what = f"there are more than {bounds.MAX_LOOPS} loops inside each other"
             raise ExpressionError(what, offset=node.offset, advice="split the condition")
     for child in tree.children(node):
-        _check_loops(child, depth)
+        _check_loops(child, depth + any(child is each for each in inside))
 
 
 def _dearest(root: Node) -> Node:

@@ -41,7 +41,7 @@ class Expression:
     cost: int
     suspicions: tuple[Suspicion, ...]
     _program: Any
-    _costs: Costs
+    costs: Costs
     _keys: frozenset[str]  # keys written out in the text, which an error may therefore name
 
     def boolean(self, scope: Scope, parameters: Mapping[str, object] | None) -> bool:
@@ -54,12 +54,12 @@ class Expression:
 
     def value(self, scope: Scope, parameters: Mapping[str, object] | None) -> object:
         """The plain value. Raises EvaluationError as `boolean` does."""
-        activation = scope.activation(self.reads, self._costs, parameters)
+        activation = scope.activation(self.reads, self.costs, parameters)
         try:
             answer = self._program.eval(activation)
-        except RuntimeError as problem:
+            result = answer.value()
+        except (RuntimeError, TypeError, ValueError) as problem:
             raise EvaluationError(message.runtime(str(problem), self._keys)) from None
-        result = answer.value()
         if type(result) is str and runtime.is_error(answer):
             raise EvaluationError(message.runtime(result, self._keys))
         return result

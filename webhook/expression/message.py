@@ -249,6 +249,8 @@ _FAILURES = (
     (r"overflow", _always("a number became too large")),
     (r"optional.none\(\) dereference", _always("an optional value is missing")),
     (r"SELECT to non-message", _always("a field was read of something that has no fields")),
+    (r"Unable to convert|Unimplemented type", _always("gave a value of a type without a use here")),
+    (r"construction from null", _always("the pod holds text that is no Unicode")),
     (r"out of range for", _always("the pod holds a number that is too large")),
     (r"conversion failed|cannot convert", _always("a text could not be converted")),
     (r"greater than <string>.size|less than 0", _always("a position is outside of the text")),

@@ -94,7 +94,7 @@ class _Tracer:
 
     def loop(self, node: Loop, names: Names) -> Places:
         over = self.visit(node.range, names)
-        self.shapes.update(path for _, path in over)
+        self._measure(over)
         # A loop over a map gives its keys, which `shapes` already holds.
         lists = frozenset(p for p in over if p[0] or not fields.is_map(p[1]))
         element = self._step(lists, ANY, node.offset)
@@ -123,7 +123,7 @@ class _Tracer:
         return self._step(of, ANY, key.offset)
 
     def end(self, node: Call, arguments: list[Places]) -> Places:
-        self.shapes.update(path for _, path in arguments[0])
+        self._measure(arguments[0])
         return self._step(arguments[0], ANY, node.offset)
 
     def contains(self, node: Call, arguments: list[Places]) -> Places:
@@ -143,9 +143,16 @@ class _Tracer:
                 self.whole.add(path)
         return NOWHERE
 
-    def measure(self, _node: Call, arguments: list[Places]) -> Places:
-        self.shapes.update(path for _, path in arguments[0])
+    def size(self, _node: Call, arguments: list[Places]) -> Places:
+        self._measure(arguments[0])
         return NOWHERE
+
+    def nothing(self, _node: Call, _arguments: list[Places]) -> Places:
+        return NOWHERE
+
+    def _measure(self, places: Places) -> None:
+        """Only keys and length; those of a literal are known without its elements."""
+        self.shapes.update(path for wraps, path in places if not wraps)
 
     def _step(self, places: Places, field: str, offset: int) -> Places:
         """One field, or one element (`*`), of each place."""
@@ -181,5 +188,6 @@ _SPECIAL: dict[str, Callable[[_Tracer, Call, list[Places]], Places]] = {
     **dict.fromkeys(("_[_]", "_[?_]", "_?._"), _Tracer.index),
     **dict.fromkeys(("first", "last"), _Tracer.end),
     "@in": _Tracer.contains,
-    **dict.fromkeys(("size", "hasValue"), _Tracer.measure),
+    "size": _Tracer.size,
+    "hasValue": _Tracer.nothing,
 }

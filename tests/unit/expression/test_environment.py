@@ -207,6 +207,7 @@ def test_a_deep_expression_is_refused() -> None:
         ("object.metadata.name.all(c, true)", "a macro was applied to something that is neither a list nor a map"),
         ("object.spec.containers.name == ''", "a field was read of something that has no fields"),
         ("object.spec.containers[0].name ? true : false", "a condition is neither true nor false"),
+        ("dyn(object.?metadata)", "gave a value of a type without a use here"),
         ("quantity(object.metadata.name).sign() > 0", "a text is no quantity"),
         ("object.metadata.name.substring(100) == ''", "a position is outside of the text"),
     ],

@@ -20,7 +20,7 @@ def _frozen(value: Any) -> object:
 
 def _comparable(values: list[Any]) -> list[Any]:
     kinds = {float if type(v) is int else type(v) for v in values}
-    if len(kinds) > 1 or kinds & {dict, list, type(None)}:
+    if len(kinds) > 1 or not kinds <= {float, str, bool}:
         what = "the elements of the list cannot be compared with each other"
         raise RefusedError(what)
     return values
@@ -38,7 +38,7 @@ def _ends(pick: Callable[[list[Any]], Any]) -> Callable[[list[Any]], Any]:
 
 def _sum(values: list[Any]) -> Any:
     kinds = {float if type(v) is int else type(v) for v in values}
-    if len(kinds) > 1 or kinds & {dict, list, str, bool, bytes, type(None)}:
+    if not kinds <= {float}:
         what = "the elements of the list cannot be added"
         raise RefusedError(what)
     return sum(values[1:], values[0]) if values else 0
