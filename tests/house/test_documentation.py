@@ -140,14 +140,16 @@ def mistaken(words: list[str]) -> list[str]:
 
 
 def shown(text: str) -> Iterator[str]:
-    """Lines of code blocks and pieces of code in the text, without prompts."""
+    """Commands in blocks of code, and pieces of code in the text that call a verb of ours."""
     blocks = [match.group(3) for match in FENCE.finditer(text)]
     rest = FENCE.sub("", text)
-    blocks += INDENTED.findall(rest)
-    for block in blocks:
-        for line in block.replace("\\\n", " ").splitlines():
-            yield line.strip().removeprefix("$ ")
-    yield from CODE.findall(rest)
+    for block in blocks + INDENTED.findall(rest):
+        lines = [line.strip() for line in block.replace("\\\n", " ").splitlines()]
+        typed = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+        yield from typed or lines  # where there are prompts, the other lines are output
+    for piece in CODE.findall(rest):
+        if piece.split()[1:2] in [[verb] for verb in commands()] or piece.startswith("make "):
+            yield piece
 
 
 def split(command: str) -> list[str]:
