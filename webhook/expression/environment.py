@@ -8,7 +8,18 @@ from enum import Enum
 from typing import Any
 
 from webhook.errors import EvaluationError, ExpressionError
-from webhook.expression import bounds, cost, fields, message, names, runtime, strict, trace, tree
+from webhook.expression import (
+    bounds,
+    cost,
+    fields,
+    message,
+    names,
+    order,
+    runtime,
+    strict,
+    trace,
+    tree,
+)
 from webhook.expression.activation import Scope
 from webhook.expression.cost import Costs
 from webhook.expression.fields import Suspicion
@@ -82,9 +93,11 @@ def compile(text: str, kind: Kind, *, parameters: Mapping[str, str]) -> Expressi
     exact = strict.check(text, nodes, parameters)
     _check_type((exact or program.return_type()).name(), kind)
     costs = cost.check(root)
-    reads, offsets = trace.trace(root)
-    suspicions = fields.suspicions(offsets)
-    return Expression(text, reads, costs.usual, suspicions, program, costs, names.keys(nodes))
+    traced = trace.trace(root)
+    suspicions = (*fields.suspicions(traced.offsets), *order.suspicions(root, traced.over_maps))
+    return Expression(
+        text, traced.reads, costs.usual, suspicions, program, costs, names.keys(nodes)
+    )
 
 
 def _program(text: str, parameters: Mapping[str, str]) -> Any:

@@ -6,7 +6,8 @@ only passed on is not read; one that a function looks at is read with everything
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from webhook.expression import fields
@@ -37,11 +38,21 @@ MAX_PATH = 40
 _PASSING = frozenset({"orValue", "or", "value", "optional.of", "dyn", "_+_"})
 
 
-def trace(root: Node) -> tuple[Reads, Mapping[Path, int]]:
-    """What `root` reads, and of every path in it the offset where it is first named."""
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """What an expression reads; where each path is first named; which loops walk over a map."""
+
+    reads: Reads
+    offsets: Mapping[Path, int]
+    over_maps: Collection[int]  # `id` of the nodes
+
+
+def trace(root: Node) -> Traced:
+    """Follows every value of `root`."""
     tracer = _Tracer()
     tracer.consume(tracer.visit(root, {}))
-    return reduced(tracer.whole, tracer.shapes, tracer.present), tracer.offsets
+    reads = reduced(tracer.whole, tracer.shapes, tracer.present)
+    return Traced(reads, tracer.offsets, tracer.over_maps)
 
 
 class _Tracer:
@@ -52,6 +63,7 @@ class _Tracer:
         self.shapes: set[Path] = set()
         self.present: set[Path] = set()
         self.offsets: dict[Path, int] = {}
+        self.over_maps: set[int] = set()
 
     def consume(self, places: Places) -> None:
         self.whole.update(path for _, path in places)
@@ -97,6 +109,8 @@ class _Tracer:
         self._measure(over)
         # A loop over a map gives its keys, which `shapes` already holds.
         lists = frozenset(p for p in over if p[0] or not fields.is_map(p[1]))
+        if lists != over:
+            self.over_maps.add(id(node))
         element = self._step(lists, ANY, node.offset)
         grown = self.visit(node.initial, names)
         while True:  # ends: an expression can name only so many places

@@ -278,3 +278,26 @@ def test_a_misspelt_field_is_suspicious(text: str, found: tuple[int, str, str]) 
 def test_right_fields_and_free_keys_are_not_suspicious(text: str) -> None:
     """Maps take any key, and what is behind a computed key is unknown."""
     assert () == compiled(text).suspicions
+
+
+@pytest.mark.parametrize(
+    ("text", "offset"),
+    [
+        ("object.metadata.labels.map(k, k).join(',') == ''", 37),
+        ("object.metadata.labels.filter(k, k != '').map(k, k + '!')[0] == ''", 57),
+        ("(object.metadata.labels.map(k, k) + ['x']) == ['a']", 43),
+        ("object.metadata.labels.map(k, k).sort().join(',') == ''", None),
+        ("object.metadata.labels.map(k, k).size() == 1", None),
+        ("'a' in object.metadata.labels.map(k, k)", None),
+        ("object.metadata.labels.map(k, k).exists(k, k == '')", None),
+        ("object.spec.containers.map(c, c.name).join(',') == ''", None),
+    ],
+)
+def test_the_order_of_a_maps_keys_is_suspicious(text: str, offset: int | None) -> None:
+    """It differs from call to call, and so would what a pod gets."""
+    what, advice = (
+        "a map's keys come in another order each time",
+        "sort them: append .sort() to the list",
+    )
+    expected = () if offset is None else ((offset, what, advice),)
+    assert expected == compiled(text).suspicions
