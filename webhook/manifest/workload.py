@@ -4,8 +4,8 @@ What is simulated is what a policy can see and the controllers do: metadata take
 the controlling owner, generated names and labels, the namespace, a StatefulSet's claims and an
 indexed Job's variable. Sources: Kubernetes `pkg/controller/controller_utils.go`
 (GetPodFromTemplate), `deployment/sync.go`, `statefulset/stateful_set_utils.go`,
-`daemon/util/daemonset_util.go`, `job/job_controller.go`, `cronjob/utils.go`; and what the controllers
-of 1.37.2 really created, which a test compares.
+`daemon/util/daemonset_util.go`, `job/job_controller.go`, `cronjob/utils.go`; and what they really
+created in Kubernetes 1.37.2, with which a test compares.
 
 What the API server's defaulting and its plugins add (`serviceAccountName: default`, token mounts,
 pull policies, tolerations, a DaemonSet's node affinity) is not: the decision must not depend on
