@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from webhook import testing
+from webhook.document import write
 from webhook.errors import PatchError
 from webhook.inject.decision import Decision
 
@@ -90,9 +91,7 @@ def test_the_review_is_a_creation_in_the_pods_namespace() -> None:
 def case(tmp_path: Path) -> testing.Case:
     """A case that has everything but what it expects."""
     (tmp_path / "policy.yaml").write_text(POLICY)
-    (tmp_path / "pod.yaml").write_text(
-        testing.write.write([testing.pod(labels={"app": "checkout"})])
-    )
+    (tmp_path / "pod.yaml").write_text(write.write([testing.pod(labels={"app": "checkout"})]))
     return testing.Case("a-case", tmp_path)
 
 
@@ -114,7 +113,7 @@ def test_a_workload_may_be_expected_as_its_pod(case: testing.Case) -> None:
         "metadata": {"name": "checkout"},
         "spec": {"template": template},
     }
-    (case.folder / "pod.yaml").write_text(testing.write.write([manifest]))
+    (case.folder / "pod.yaml").write_text(write.write([manifest]))
     (case.folder / "expected.yaml").write_text("apiVersion: v1\nkind: Pod\n")
 
     after = testing.run(case).after

@@ -10,14 +10,14 @@ import pytest
 
 from webhook.document import read
 from webhook.document.problem import Finding
-from webhook.manifest import workload
+from webhook.manifest import controllers, workload
 
 RECORDED = Path(__file__).with_name("recorded.yaml")
 # What only a cluster knows, and what we put in its place.
 UNKNOWN = [
-    (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), workload.UID),
-    (re.compile(r"\b[bcdfghjklmnpqrstvwxz2456789]{9,10}\b"), workload.HASH),
-    (re.compile(r"(?<=cronjob-)\d{8}\b"), workload.MINUTES),
+    (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), controllers.UID),
+    (re.compile(r"\b[bcdfghjklmnpqrstvwxz2456789]{9,10}\b"), controllers.HASH),
+    (re.compile(r"(?<=cronjob-)\d{8}\b"), controllers.MINUTES),
 ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from webhook.document.problem import Finding
-from webhook.manifest import workload
+from webhook.manifest import controllers, workload
 
 TEMPLATE: dict[str, Any] = {
     "metadata": {
@@ -56,7 +56,7 @@ def owner(api: str, kind: str, name: str) -> list[dict[str, Any]]:
             "apiVersion": api,
             "kind": kind,
             "name": name,
-            "uid": workload.UID,
+            "uid": controllers.UID,
             "controller": True,
             "blockOwnerDeletion": True,
         }
@@ -71,10 +71,10 @@ def test_a_deployment() -> None:
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
-            "generateName": f"checkout-{workload.HASH}-",
-            "labels": {"app": "checkout", "pod-template-hash": workload.HASH},
+            "generateName": f"checkout-{controllers.HASH}-",
+            "labels": {"app": "checkout", "pod-template-hash": controllers.HASH},
             "annotations": {"example.com/a": "b"},
-            "ownerReferences": owner("apps/v1", "ReplicaSet", f"checkout-{workload.HASH}"),
+            "ownerReferences": owner("apps/v1", "ReplicaSet", f"checkout-{controllers.HASH}"),
             "namespace": "payments",
         },
         "spec": TEMPLATE["spec"],
@@ -97,7 +97,7 @@ def test_a_stateful_set() -> None:
         "app": "checkout",
         "statefulset.kubernetes.io/pod-name": "checkout-3",
         "apps.kubernetes.io/pod-index": "3",
-        "controller-revision-hash": f"checkout-{workload.HASH}",
+        "controller-revision-hash": f"checkout-{controllers.HASH}",
     }
     assert pod["metadata"]["ownerReferences"] == owner("apps/v1", "StatefulSet", "checkout")
     assert pod["spec"]["volumes"] == [
@@ -123,9 +123,9 @@ def test_a_job() -> None:
 
     assert pod["metadata"]["labels"] == {
         "app": "checkout",
-        "batch.kubernetes.io/controller-uid": workload.UID,
+        "batch.kubernetes.io/controller-uid": controllers.UID,
         "batch.kubernetes.io/job-name": "checkout",
-        "controller-uid": workload.UID,
+        "controller-uid": controllers.UID,
         "job-name": "checkout",
     }
     assert pod["metadata"]["finalizers"] == ["batch.kubernetes.io/job-tracking"]
@@ -155,7 +155,7 @@ def test_a_cron_job() -> None:
     """A CronJob's pod belongs to a Job whose name ends in a hyphen and digits."""
     pod = made(manifest("CronJob", "batch/v1")).pod
 
-    name = f"checkout-{workload.MINUTES}"
+    name = f"checkout-{controllers.MINUTES}"
     assert pod["metadata"]["ownerReferences"] == owner("batch/v1", "Job", name)
     assert pod["metadata"]["labels"]["batch.kubernetes.io/job-name"] == name
     assert pod["metadata"]["generateName"] == f"{name}-"
