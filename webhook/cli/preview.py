@@ -125,7 +125,7 @@ _PRINT = {"diff": _diff, "yaml": _yaml, "json": _json}
 
 def _summary(scene: Scene, results: Sequence[Result]) -> str:
     denied = sum(not result.decision.allowed for result in results)
-    injected = sum(bool(r.decision.allowed and r.decision.applied) for r in results)
+    injected = sum(bool(r.decision.applied and r.decision.patch) for r in results)
     unchanged = len(results) - denied - injected
     parts = [f"{injected} injected", f"{unchanged} unchanged"]
     parts += [f"{denied} denied"] if denied else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from typing import Any
 
 import msgspec
@@ -181,9 +182,14 @@ def _costs(draft: Draft, after: Json) -> Iterable[Reason]:
         return
     before = mapping(draft.pod.get("spec"))
     for key, more in resources.rises(before, mapping(after.get("spec"))):
-        amount = quantity.canonical(f"{float(more):f}")
+        amount = quantity.canonical(_written(key, more))
         yield Reason(
             Code.COST,
             field=f"resources.requests.{key}",
             detail=f"the pod's request rises by {amount}",
         )
+
+
+def _written(key: str, more: Fraction) -> str:
+    """An amount as people write it: bytes in powers of 1024, where they are whole."""
+    return f"{more // 1024}Ki" if key != "cpu" and more % 1024 == 0 else f"{float(more):f}"
