@@ -11,10 +11,6 @@ from webhook.policy.glob import Glob
 
 Json = Mapping[str, Any]
 
-# Where the API server's ServiceAccount plugin mounts the token, and how it names the volume.
-TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
-TOKEN_VOLUME = "kube-api-access-"  # noqa: S105 - a name
-
 
 def lender(borrow: Borrow, containers: Iterable[Json]) -> Json | None:
     """The first application container whose name fits, or None."""
@@ -66,4 +62,4 @@ def _mounts(globs: tuple[Glob, ...], source: Json) -> list[Any]:
 
 def _is_token(mount: Json) -> bool:
     path = str(mount.get("mountPath", "")).rstrip("/")
-    return path == TOKEN_PATH or str(mount.get("name", "")).startswith(TOKEN_VOLUME)
+    return path == trust.TOKEN_PATH or str(mount.get("name", "")).startswith(trust.TOKEN_VOLUME)

@@ -6,6 +6,7 @@ policies before this one have reserved.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -13,10 +14,11 @@ from typing import Any
 import msgspec
 
 from webhook.expression.activation import Scope
-from webhook.inject import ours, render, resources
+from webhook.inject import compare, ours, render, resources
+from webhook.inject.compare import State
 from webhook.inject.decision import Code, LeftOutError
 from webhook.inject.match import Subject, mapping, objects
-from webhook.inject.ours import Marker, State
+from webhook.inject.ours import Marker
 from webhook.policy.compiled import MountInto, Policy, Volume
 from webhook.policy.glob import Glob
 
@@ -125,7 +127,7 @@ def propose(
         volumes.append(item)
         changed += (f"volume {item.name}: {path}" for path in foreign)
     # Mounts of applications are only ever added: one that cannot be set again is a conflict.
-    marked = {} if force else so_far.marker.mounts
+    marked = None if force else so_far.marker.mounts
     mounts = tuple(_mounts(policy, so_far, marked, changed))
     return Proposal(policy, tuple(containers), tuple(volumes), mounts, tuple(changed))
 
@@ -154,7 +156,7 @@ def _held(
     if present is None:
         return Item(name, rendered.digests, None, rendered.container), ()
     marked = so_far.marker.containers.get(name)
-    outcome = ours.compare(rendered.container, present, marked, force=force, mirrors=mirrors)
+    outcome = compare.compare(rendered.container, present, marked, force=force, mirrors=mirrors)
     if outcome.state is State.FOREIGN:
         raise LeftOutError(Code.CONFLICT, where, f"an init container {name} is already there")
     return Item(name, rendered.digests, present, outcome.value), outcome.changed
@@ -172,7 +174,7 @@ def _held_volume(
     digests = _volume_digests(policy, index)
     if present is None:
         return Item(name, digests, None, wanted), ()
-    outcome = ours.compare(wanted, present, so_far.marker.volumes.get(name), force=force)
+    outcome = compare.compare(wanted, present, so_far.marker.volumes.get(name), force=force)
     if outcome.state is State.FOREIGN:
         raise LeftOutError(Code.CONFLICT, where, f"a volume {name} is already there")
     final = outcome.value
@@ -189,7 +191,9 @@ def _volume_digests(policy: Policy, index: int) -> Mapping[str, str]:
 Marks = Mapping[str, Mapping[str, str]]
 
 
-def _mounts(policy: Policy, so_far: Standing, marked: Marks, changed: list[str]) -> Iterator[Mount]:
+def _mounts(
+    policy: Policy, so_far: Standing, marked: Marks | None, changed: list[str]
+) -> Iterator[Mount]:
     seen: set[tuple[str, str]] = set()
     for where, target in _targets(policy.volumes):
         for index, container in enumerate(so_far.containers):
@@ -210,23 +214,32 @@ def _targets(volumes: Sequence[Volume]) -> Iterator[tuple[str, MountInto]]:
             yield f"volumes[{number}].mountInto[{place}].mountPath", target
 
 
-def _mounted(mount: Json, container: Json, marked: Marks, where: str, changed: list[str]) -> bool:
-    """Whether the mount is in the container; another one in its place is a conflict."""
+def _mounted(
+    mount: Json, container: Json, marked: Marks | None, where: str, changed: list[str]
+) -> bool:
+    """Whether the mount is in the container; another one in its place is a conflict.
+
+    With `marked` None nothing that the marker says is believed, and nothing may have been added.
+    """
     path = _normal(mount["mountPath"])
     name = str(container.get("name", ""))
     taken = [*objects(container.get("volumeMounts")), *objects(container.get("volumeDevices"))]
+    found = False
     for other in taken:
         if _normal(str(other.get("mountPath", other.get("devicePath", "")))) != path:
             continue
-        if ours.holds(mount, other):
-            return True
-        mark = marked.get(name, {}).get(mount["mountPath"])
-        if other.get("name") == mount["name"] and mark == ours.digest(mount):
-            changed.append(f"{name}: volumeMounts {mount['mountPath']}")
-            return True
-        raise LeftOutError(Code.CONFLICT, where, f"something is mounted there in {name}")
-    return False
+        found = True
+        if compare.holds(mount, other, exact=marked is None):
+            continue
+        mark = (marked or {}).get(name, {}).get(mount["mountPath"])
+        if other.get("name") != mount["name"] or mark != ours.digest(mount):
+            raise LeftOutError(Code.CONFLICT, where, f"something is mounted there in {name}")
+        changed.append(f"{name}: volumeMounts {mount['mountPath']}")
+    return found
 
 
 def _normal(path: str) -> str:
+    """A path as the container runtime takes it, so that no other spelling hides a mount."""
+    if "//" in path or "/." in path or path[:1] != "/":
+        return posixpath.normpath("/" + path.lstrip("/"))
     return path.rstrip("/") or "/"

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+# Where the API server's ServiceAccount plugin mounts the token, and how it names the volume.
+TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
+TOKEN_VOLUME = "kube-api-access-"  # noqa: S105 - a name
+
 # Variables whose value a common runtime, loader or tool executes or loads code from. Sources:
 # ld.so(8), bash(1) "Shell Variables", and the environment sections of the manuals of Python, Perl,
 # Ruby, Node.js, the JDK, PHP, Lua, Erlang, git and OpenSSL.
