@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, replace
 from typing import Any
 
 APP = "checkout"
@@ -10,15 +11,26 @@ SMALL, LARGE = 4_000, 80_000  # bytes of a review
 
 
 def review(size: int, *, app: str = APP) -> bytes:
-    """A review of about `size` bytes: a pod of a Deployment, as the API server sends it."""
-    few = _review(app, variables=0)
-    one = len(_review(app, variables=1)) - len(few)
-    return _review(app, variables=max(0, (size - len(few)) // one))
+    """A review of about `size` bytes: a pod of a Deployment, as the API server sends it.
+
+    The small one has two containers; the large one ten, and a long annotation. Both are filled up
+    with variables.
+    """
+    shape = _Shape(app, containers=10 if size > 4 * SMALL else 2, annotation=size // 10)
+    few = len(_review(shape))
+    one = len(_review(replace(shape, variables=1))) - few
+    return _review(replace(shape, variables=max(0, (size - few) // one)))
 
 
-def _review(app: str, variables: int) -> bytes:
-    containers = [_container(app, "app", variables - variables // 8 * 3)]
-    containers += [_container(app, f"side-{i}", variables // 8) for i in range(3)]
+@dataclass(frozen=True)
+class _Shape:
+    app: str
+    containers: int
+    annotation: int
+    variables: int = 0
+
+
+def _review(shape: _Shape) -> bytes:
     request = {
         "uid": "705ab4f5-6393-11e8-b7cc-42010a800002",
         "kind": {"group": "", "version": "v1", "kind": "Pod"},
@@ -32,7 +44,7 @@ def _review(app: str, variables: int) -> bytes:
             "uid": "5ab4f570-6393-11e8-b7cc-42010a800002",
             "groups": ["system:serviceaccounts", "system:authenticated"],
         },
-        "object": _pod(app, containers),
+        "object": _pod(shape),
         "oldObject": None,
         "dryRun": False,
         "options": {"kind": "CreateOptions", "apiVersion": "meta.k8s.io/v1"},
@@ -41,15 +53,16 @@ def _review(app: str, variables: int) -> bytes:
     return json.dumps(whole, separators=(",", ":")).encode()
 
 
-def _pod(app: str, containers: list[dict[str, Any]]) -> dict[str, Any]:
+def _pod(shape: _Shape) -> dict[str, Any]:
+    """What ReplicaSet controller and the API server's own admission make, up to the webhooks."""
+    app = shape.app
     return {
         "kind": "Pod",
         "apiVersion": "v1",
         "metadata": {
             "generateName": f"{app}-6d4b75cb6d-",
-            "creationTimestamp": None,
             "labels": {"app": app, "tier": "backend", "pod-template-hash": "6d4b75cb6d"},
-            "annotations": {"example.com/owner": "payments", "prometheus.io/scrape": "true"},
+            "annotations": {"prometheus.io/scrape": "true", "note": "x" * shape.annotation},
             "ownerReferences": [
                 {
                     "apiVersion": "apps/v1",
@@ -62,37 +75,78 @@ def _pod(app: str, containers: list[dict[str, Any]]) -> dict[str, Any]:
             ],
         },
         "spec": {
-            "volumes": [{"name": "cache", "emptyDir": {}}],
-            "containers": containers,
+            "volumes": [{"name": "cache", "emptyDir": {}}, _token()],
+            "containers": [
+                _container(app, i, _share(shape.variables, i, shape.containers))
+                for i in range(shape.containers)
+            ],
             "restartPolicy": "Always",
             "terminationGracePeriodSeconds": 30,
             "dnsPolicy": "ClusterFirst",
             "serviceAccountName": app,
+            "serviceAccount": app,
             "securityContext": {},
             "schedulerName": "default-scheduler",
+            "tolerations": [
+                {
+                    "key": f"node.kubernetes.io/{why}",
+                    "operator": "Exists",
+                    "effect": "NoExecute",
+                    "tolerationSeconds": 300,
+                }
+                for why in ("not-ready", "unreachable")
+            ],
+            "priority": 0,
             "enableServiceLinks": True,
+            "preemptionPolicy": "PreemptLowerPriority",
         },
         "status": {},
     }
 
 
-def _container(app: str, name: str, variables: int) -> dict[str, Any]:
+def _share(all_: int, number: int, of: int) -> range:
+    return range(all_ * number // of, all_ * (number + 1) // of)
+
+
+def _container(app: str, number: int, variables: range) -> dict[str, Any]:
     host = {"name": "DB_HOST", "value": f"postgres.{app}.svc"}
-    more = [
-        {"name": f"SETTING_{i:04}", "value": f"https://config.example.com/{i:04}"}
-        for i in range(variables)
+    settings = [
+        {
+            "name": f"SETTING_{i:04}",
+            "value": f"https://config.example.com/{app}/{i:04}?revision=4f2a&fallback=defaults",
+        }
+        for i in variables
     ]
     return {
-        "name": name,
-        "image": f"registry.example.com/shop/{app}-{name}:1.4.2",
-        "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
-        "env": [*more, host],
+        "name": f"{app}-{number}",
+        "image": f"registry.example.com/shop/{app}-{number}:1.4.2",
+        "ports": [{"name": f"http-{number}", "containerPort": 8080 + number, "protocol": "TCP"}],
+        "env": [*settings, host],
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
-        "volumeMounts": [{"name": "cache", "mountPath": "/cache"}],
+        "volumeMounts": [
+            {"name": "cache", "mountPath": "/cache"},
+            {"name": "kube-api-access-x2lqp", "readOnly": True, "mountPath": TOKEN},
+        ],
         "terminationMessagePath": "/dev/termination-log",
         "terminationMessagePolicy": "File",
         "imagePullPolicy": "IfNotPresent",
     }
+
+
+TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+
+def _token() -> dict[str, Any]:
+    parts = [
+        {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
+        {
+            "configMap": {
+                "name": "kube-root-ca.crt",
+                "items": [{"key": "ca.crt", "path": "ca.crt"}],
+            }
+        },
+    ]
+    return {"name": "kube-api-access-x2lqp", "projected": {"sources": parts, "defaultMode": 420}}
 
 
 def applying() -> str:

@@ -44,6 +44,11 @@ class Server:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0]) / 1024
 
+    def private(self) -> float:
+        """MiB of them that are its own, not mapped from a file."""
+        rollup = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
+        return int(re.findall(r"Anonymous:\s+(\d+) kB", rollup)[0]) / 1024
+
     def stop(self) -> None:
         """End it."""
         self.process.kill()
