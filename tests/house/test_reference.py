@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -233,3 +234,42 @@ def test_the_fields_of_json_are_those_that_are_printed(verb: str) -> None:
         told |= {"kind", "namespace", "name", "allowed", "message", "warnings", "reasons"}
 
     assert {*printed, "message"} == told
+
+
+@functools.cache
+def sources() -> str:
+    """All of the code, in which each text stands on one line."""
+    files = tree.files("webhook/*.py", "certs/*.py")
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    return re.sub(r'"\s*\n\s*f?"', "", text)
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "## A policy is refused",
+        "## initject serve does not start",
+        "## A change is not in force",
+    ],
+)
+def test_messages_that_are_explained_are_said(heading: str) -> None:
+    """A message of ours in docs/troubleshooting.md stands in the code, but for what varies."""
+    text = section(tree.text("docs/troubleshooting.md"), heading)
+    cells = [row[0] for row in rows(text)] + re.findall(r"the log says (`[^`]+`)", text)
+    messages = [message for cell in cells for message in codes(cell)]
+    pieces = {
+        piece.strip()
+        for message in messages
+        for piece in re.split(r"…|\bNAME\b|(?<=--policies): |(?<=--cert-dir): ", message)
+        if len(piece.strip()) > 3
+    }
+
+    assert pieces
+    assert set() == {piece for piece in pieces if piece not in sources()}
+
+
+def test_the_table_of_log_lines_is_that_of_the_code() -> None:
+    """Every message that the code logs is told, and no other."""
+    logged = set(re.findall(r'\n *log\.\w+\(\s*(?:level, )?"([^"]+)"', sources()))
+
+    assert logged == set(first_codes(section(page("metrics"), "## Log lines")))
