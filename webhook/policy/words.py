@@ -28,9 +28,14 @@ def yaml(value: bool | int | float) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+_WORD = "write it in quotes (YAML takes yes, no, on, off, y and n for booleans too)"
+
+
 def quoted(value: Any) -> str:
     """The advice for a boolean or number where a string is wanted, else nothing."""
-    return f'write it in quotes: "{yaml(value)}"' if isinstance(value, (bool, int, float)) else ""
+    if isinstance(value, bool):  # which word it was is not known any more
+        return _WORD
+    return f'write it in quotes: "{value}"' if isinstance(value, (int, float)) else ""
 
 
 def nearest(text: str, known: Iterable[str]) -> str | None:

@@ -108,7 +108,7 @@ def spec(text: str) -> list[str]:
         (
             "conditions: [{name: a, expression: true}]",
             "spec.conditions[0].expression: must be a string, not the boolean true; write it in "
-            'quotes: "true"',
+            "quotes (YAML takes yes, no, on, off, y and n for booleans too)",
         ),
         (
             "conditions: [{name: a}]",

@@ -101,7 +101,7 @@ def test_required_values_are_given_for_an_index() -> None:
         ({"matchLabel": {}}, "matchLabel", "unknown field matchLabel", "did you mean matchLabels?"),
         ({"matchLabels": None}, "matchLabels", "not empty (null)", "app: checkout"),
         ({"matchLabels": {"a": 1}}, "matchLabels.a", "not the number 1", 'in quotes: "1"'),
-        ({"matchLabels": {"a": True}}, "matchLabels.a", "not the boolean true", '"true"'),
+        ({"matchLabels": {"a": True}}, "matchLabels.a", "not the boolean true", "in quotes"),
         ({"matchLabels": {"a b": "x"}}, 'matchLabels["a b"]', "the key 'a b' has a name", ""),
         ({"matchLabels": {"a": "x" * 64}}, "matchLabels.a", "is 64 characters long", ""),
         ({"matchExpressions": {}}, "matchExpressions", "not a map", "operator: In"),

@@ -10,16 +10,13 @@ from webhook.policy.apiserver import formats, shape, stored, tables
 _INT64 = (-(2**63), 2**63 - 1)
 _INT32 = (-(2**31), 2**31 - 1)
 
-_QUOTE = "write it in quotes (YAML takes yes, no, on, off, y and n for booleans too)"
-
 # What is wrong, and what to do about it.
 Fault = tuple[str, str] | None
 
 
 def _string(key: tables.Key, held: object) -> Fault:
     if not isinstance(held, str):
-        advice = _QUOTE if isinstance(held, bool) else words.quoted(held)
-        return f"must be a string, not {words.kind(held)}", advice
+        return f"must be a string, not {words.kind(held)}", words.quoted(held)
     if formats.is_template(held):
         return None
     allowed = tables.ENUMS.get(key, ()) or tables.ITEMS.get(key, ())
