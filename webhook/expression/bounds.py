@@ -66,7 +66,10 @@ class Meter:
         return other
 
     def string(self, value: str) -> None:
-        """Counts a string."""
+        """Counts a string. Raises EvaluationError for NUL, where the runtime would cut it off."""
+        if "\0" in value:
+            what = "the pod holds a NUL character"
+            raise EvaluationError(what)
         size = len(value) if value.isascii() else 4 * len(value)  # UTF-8 at its widest
         self.weight += size + NODE
         if size > self.text:

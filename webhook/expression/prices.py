@@ -23,7 +23,7 @@ MATCH = 6.0  # one byte against one instruction of a regular expression, without
 COMPILE = 2000  # one instruction of a regular expression: it is compiled each time
 CALLBACK = 4000  # calling a function of ours from the runtime
 FOUND = 6000  # one match of findAll()
-HANDED = 400  # one value handed to such a function, and looked at
+HANDED = 600  # one value handed to such a function, and looked at
 
 NUMBER = 1100  # characters that format() may make of one number (the runtime's bound is 1,000)
 

@@ -66,6 +66,9 @@ class Template:
             pairs = zip(self.parts, filled, strict=True)
             filled = [t if isinstance(p, str) else t.replace("$", "$$") for p, t in pairs]
         text = filled[0] if len(filled) == 1 else "".join(filled)
+        if "\0" in text:  # as expressions refuse it; no process could be given it
+            what = "the text would hold a NUL character"
+            raise EvaluationError(what)
         if len(text) > MAX_TEXT and len(text) > len(self.text):
             what = f"the text became longer than {MAX_TEXT} characters"
             raise EvaluationError(what)

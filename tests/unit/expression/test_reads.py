@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -49,7 +50,7 @@ def read(text: str) -> tuple[set[str], set[str]]:
             {"object.spec.containers", "object.spec.containers.*.env"},
         ),
         (
-            "(object.spec.containers + object.spec.?initContainers.orValue([])).all(c, c.image != '')",
+            "(object.spec.containers + object.spec.?initContainers.orValue([])).all(c, c.image)",
             {"object.spec.containers.*.image", "object.spec.initContainers.*.image"},
             {"object.spec.containers", "object.spec.initContainers"},
         ),
@@ -58,26 +59,49 @@ def read(text: str) -> tuple[set[str], set[str]]:
             {"object.spec.containers.*.image", "object.spec.containers.*.name"},
             {"object.spec.containers"},
         ),
-        ("object.spec.containers.map(c, c)[0].name", {"object.spec.containers.*.name"}, {"object.spec.containers"}),
+        (
+            "object.spec.containers.map(c, c)[0].name",
+            {"object.spec.containers.*.name"},
+            {"object.spec.containers"},
+        ),
         ("{'a': object.spec}.a.nodeName", {"object.spec.nodeName"}, set()),
         ("[[object.spec]][0][0].nodeName", {"object.spec.nodeName"}, set()),
-        ("cel.bind(s, object.spec, s.nodeName + s.hostname)", {"object.spec.nodeName", "object.spec.hostname"}, set()),
+        (
+            "cel.bind(s, object.spec, s.nodeName + s.hostname)",
+            {"object.spec.nodeName", "object.spec.hostname"},
+            set(),
+        ),
         ("object.metadata.labels.all(k, k != '')", set(), {"object.metadata.labels"}),
         (
             "object.metadata.labels.all(k, object.metadata.labels[k] != '')",
             {"object.metadata.labels.*"},
             {"object.metadata.labels"},
         ),
-        ("(true ? object.spec : object.metadata).name", {"object.spec.name", "object.metadata.name"}, set()),
-        ("object.metadata.?labels.optMap(l, l.app).orValue('')", {"object.metadata.labels.app"}, set()),
-        ("object.spec.containers.first().?name.orValue('')", {"object.spec.containers.*.name"}, {"object.spec.containers"}),
+        (
+            "(true ? object.spec : object.metadata).name",
+            {"object.spec.name", "object.metadata.name"},
+            set(),
+        ),
+        (
+            "object.metadata.?labels.optMap(l, l.app).orValue('')",
+            {"object.metadata.labels.app"},
+            set(),
+        ),
+        (
+            "object.spec.containers.first().?name.orValue('')",
+            {"object.spec.containers.*.name"},
+            {"object.spec.containers"},
+        ),
         ("[1].all(object, object == 1)", set(), set()),
         ("[object.a, object.b].size()", set(), {"object.a", "object.b"}),
-        ("parameters.host + request.name + namespaceObject.metadata.name",
-         {"parameters.host", "request.name", "namespaceObject.metadata.name"}, set()),
+        (
+            "parameters.host + request.name + namespaceObject.metadata.name",
+            {"parameters.host", "request.name", "namespaceObject.metadata.name"},
+            set(),
+        ),
         ("parameters.exists(p, p == 'x')", set(), {"parameters"}),
     ],
-)  # fmt: skip
+)
 def test_what_is_read_is_known_exactly(text: str, whole: set[str], shapes: set[str]) -> None:
     """Values are followed through loops, literals, optionals and bindings."""
     assert (whole, shapes) == read(text)
@@ -86,7 +110,8 @@ def test_what_is_read_is_known_exactly(text: str, whole: set[str], shapes: set[s
 def test_reads_answer_questions_about_paths() -> None:
     """For tracing trust: what is read at, below or above a path."""
     some = environment.compile(
-        "object.spec.containers.all(c, c.image != '') && request.userInfo.username == parameters.host",
+        "object.spec.containers.all(c, c.image != '') "
+        "&& request.userInfo.username == parameters.host",
         Kind.BOOL,
         parameters=PARAMETERS,
     ).reads
@@ -171,6 +196,8 @@ def test_a_scope_refuses_expressions_it_was_not_made_for() -> None:
     [
         ({"a": 10**30}, "the pod holds a number that is too large"),
         ({"a": {1, 2}}, "the pod holds something that is not JSON"),
+        ({"a": "1\0"}, "the pod holds a NUL character"),
+        ({"a": {"b\0": 1}}, "the pod holds a NUL character"),
         ({"a": "\ud800"}, "the pod holds text that is no Unicode"),
     ],
 )
@@ -195,14 +222,12 @@ def test_a_value_nested_too_deeply_is_a_failure() -> None:
     ):
         expression = environment.compile(text, Kind.BOOL, parameters={})
         scope = Scope(object={"a": deep}, request={}, namespace=None, reads=expression.reads)
-        with pytest.raises(EvaluationError, match="^the pod is nested too deeply$"):
+        with pytest.raises(EvaluationError, match="nested too deeply"):
             expression.boolean(scope, None)
 
 
 def test_frozen_mappings_and_tuples_are_json_too() -> None:
     """A caller may hand over what it keeps immutable."""
-    from types import MappingProxyType
-
     expression = environment.compile("object.a.b == [1, 2]", Kind.BOOL, parameters={})
     pod = MappingProxyType({"a": MappingProxyType({"b": (1, 2)})})
     scope = Scope(object=pod, request={}, namespace=None, reads=expression.reads)

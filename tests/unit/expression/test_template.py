@@ -14,7 +14,7 @@ POD: dict[str, Any] = {
     "metadata": {
         "name": "ledger-1",
         "labels": {"app": "ledger", "a.b/c": "d"},
-        "annotations": {"long": "x" * 30_000, "hole": "${parameters.host}"},
+        "annotations": {"long": "x" * 30_000, "hole": "${parameters.host}", "nul": "a\0b"},
     },
     "spec": {"containers": [{"name": "app"}], "priority": 7, "hostNetwork": True, "none": None},
 }
@@ -68,7 +68,7 @@ def refusal(text: str) -> tuple[int, str, str]:
     ],
 )
 def test_holes_are_filled(text: str, expected: str) -> None:
-    """A quoted brace ends no hole, `$${` is a literal, and what is filled in is not filled again."""
+    """A quoted brace ends no hole, `$${` is a literal, and what was filled in stays as it is."""
     assert expected == rendered(text)
 
 
@@ -109,6 +109,8 @@ def test_a_refusal_is_placed_in_the_whole_text(
     [
         ("${object.metadata.labels.tier}", "no such key: tier"),
         ("${object.metadata.labels.app.b}", "b was read of text"),
+        ("${object.metadata.annotations.nul}", "the text would hold a NUL character"),
+        ("${object.metadata.annotations.nul + ''}", "the pod holds a NUL character"),
         ("${object.metadata.labels}", "gave a map where text is needed"),
         ("${object.spec.containers}", "gave a list where text is needed"),
         ("${object.spec.none}", "gave null where text is needed"),
