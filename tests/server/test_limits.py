@@ -31,8 +31,8 @@ def short() -> Iterator[door.Door]:
 
 @pytest.fixture(scope="module")
 def usual() -> Iterator[door.Door]:
-    """A door with the usual limits."""
-    with door.opened() as it:
+    """A door with the usual limits, but for how long it waits for who was refused."""
+    with door.opened(limits=Limits(linger=0.3)) as it:
         yield it
 
 

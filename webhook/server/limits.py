@@ -1,8 +1,7 @@
 """What one connection may cost: sizes and times, enforced below ASGI.
 
-uvicorn's httptools protocol bounds neither headers nor slow senders; this subclass does. It also
-writes an answer's head and body at once (one TLS record instead of two), and runs an application
-whose request is complete without making a task for it (what Python 3.12 calls an eager task).
+uvicorn's httptools protocol bounds neither headers nor slow senders nor pipelined requests; this
+subclass does.
 """
 
 from __future__ import annotations
@@ -10,19 +9,16 @@ from __future__ import annotations
 import asyncio
 import math
 import urllib.parse
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
+
+from webhook.server.cycle import Cycle, Flow, begin, target
 
 OBJECT_BYTES = 3 * 1024 * 1024  # the API server's own limit of a request (MaxRequestBodyBytes)
 ENVELOPE_BYTES = 1024 * 1024  # what stands around the objects in a review: always far less
@@ -50,69 +46,6 @@ class _TooLargeError(Exception):
 
 class _TooManyError(Exception):
     """More requests wait than may."""
-
-
-class _Flow(FlowControl):
-    """Reads nothing more while requests wait: uvicorn goes on reading after each answer, so that
-    a client that sends faster than we answer could fill the memory."""
-
-    def __init__(self, connection: Connection) -> None:
-        super().__init__(connection.transport)
-        self._waiting = connection.pipeline
-
-    def resume_reading(self) -> None:
-        """Read on, if nothing waits."""
-        if not self._waiting:
-            super().resume_reading()
-
-
-class Cycle(RequestResponseCycle):
-    """One request and its answer; an answer in one piece leaves in one write.
-
-    Every application here sends headers that it made itself, so they are not searched again for
-    line breaks.
-    """
-
-    connection: Connection
-    held: Any = None
-
-    async def send(self, message: Any) -> None:
-        """Hold back the head until the body comes."""
-        if message["type"] == "http.response.start" and not self.response_started:
-            self.held = message
-            return
-        held, self.held = self.held, None
-        if self.connection.closing:
-            self.keep_alive = False
-        if held is None:
-            await super().send(message)
-        elif message.get("more_body") or self.flow.write_paused or self.disconnected:
-            await super().send(held)
-            await super().send(message)
-        else:
-            self._whole(held, message.get("body", b""))
-
-    def _whole(self, head: Any, body: bytes) -> None:
-        self.response_started = self.response_complete = True
-        lines = [STATUS_LINE[head["status"]]]
-        for name, value in self.default_headers:
-            lines += (name, b": ", value, b"\r\n")
-        for name, value in head["headers"]:
-            if name == b"connection":
-                self.keep_alive = False  # nobody here sends another value than `close`
-            else:
-                lines += (name, b": ", value, b"\r\n")
-        if not self.keep_alive:
-            lines.append(b"connection: close\r\n")
-        lines.append(b"\r\n")
-        if self.scope["method"] != "HEAD":
-            lines.append(body)
-        self.transport.write(b"".join(lines))
-        self.message_event.set()
-        if self.keep_alive:
-            self.on_response()
-        else:
-            self.connection.finish()
 
 
 class Connection(HttpToolsProtocol):
@@ -150,7 +83,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection, its TLS handshake done."""
         super().connection_made(transport)
-        self.flow = _Flow(self)
+        self.flow = Flow(transport, self.pipeline)
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; refuse what it refuses."""
@@ -178,14 +111,11 @@ class Connection(HttpToolsProtocol):
         if cycle.more_body:
             self._start_asgi_task(cycle, self.app)
             return
-        coroutine = cycle.run_asgi(self.app)
-        try:
-            waits_for = coroutine.send(None)
-        except StopIteration:
-            return
-        task = self.loop.create_task(_rest(coroutine, waits_for))
-        task.add_done_callback(self.tasks.discard)
-        self.tasks.add(task)
+        rest = begin(cycle.run_asgi(self.app))
+        if rest is not None:
+            task = self.loop.create_task(rest)
+            task.add_done_callback(self.tasks.discard)
+            self.tasks.add(task)
 
     def expire(self, now: float) -> None:
         """Close the connection when it is past its deadline, cut it when it does not go."""
@@ -280,7 +210,7 @@ class Connection(HttpToolsProtocol):
         self.in_header = False
         self.deadline = self.now() + self.limits.body
         version = self.parser.get_http_version()
-        path, query = _target(self.url)
+        path, query = target(self.url)
         self.scope = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -389,36 +319,3 @@ class Connection(HttpToolsProtocol):
         self.receiving = False
         self.cycle.keep_alive = self.cycle.more_body = False
         self.cycle.message_event.set()
-
-
-async def _rest(coroutine: Coroutine[Any, Any, None], waits_for: Any) -> None:
-    """What is left of a coroutine that has begun and waits for a future."""
-    await _Rest(coroutine, waits_for)
-
-
-class _Rest:
-    def __init__(self, coroutine: Coroutine[Any, Any, None], waits_for: Any) -> None:
-        self._coroutine = coroutine
-        self._waits_for = waits_for
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        waits_for = self._waits_for
-        try:
-            while True:
-                try:
-                    value = yield waits_for
-                except BaseException as error:
-                    waits_for = self._coroutine.throw(error)
-                else:
-                    waits_for = self._coroutine.send(value)
-        except StopIteration:
-            return
-
-
-def _target(url: bytes) -> tuple[str, bytes]:
-    """Path and query of a request's target, which may be absolute or `*`."""
-    if url[:1] == b"/":
-        path, _, query = url.partition(b"?")
-        return path.decode("ascii"), query
-    parsed = httptools.parse_url(url)
-    return (parsed.path or b"/").decode("ascii"), parsed.query or b""

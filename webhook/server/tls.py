@@ -20,7 +20,7 @@ def context(bundle: Bundle, client_ca: Path | None = None) -> ssl.SSLContext:
     """
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
-    # Clients keep connections open and resume no sessions; OpenSSL would keep 20,000 of them for it.
+    # Clients keep connections open and resume no sessions; OpenSSL would keep 20,000 of these.
     made.num_tickets = 0
     made.set_alpn_protocols(["http/1.1"])  # the API server asks for h2 on loopback
     if client_ca is not None:

@@ -1,0 +1,132 @@
+"""One request and its answer below ASGI: fewer writes, no task where nothing waits.
+
+uvicorn's own writes an answer's head and body apart (two TLS records) and makes a task for each
+request; together they cost a tenth of a review.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Generator, Sized
+from typing import Any, Protocol
+
+import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+
+class Connection(Protocol):
+    """What an answer says to its connection."""
+
+    closing: bool  # whether this answer is to be the last
+
+    def finish(self) -> None:
+        """Close; the last answer is written."""
+
+
+class Cycle(RequestResponseCycle):
+    """One request and its answer; an answer in one piece leaves in one write.
+
+    Every application here sends headers that it made itself, so they are not searched again for
+    line breaks.
+    """
+
+    connection: Connection
+    held: Any = None
+
+    async def send(self, message: Any) -> None:
+        """Hold back the head until the body comes."""
+        if message["type"] == "http.response.start" and not self.response_started:
+            self.held = message
+            return
+        held, self.held = self.held, None
+        if self.connection.closing:
+            self.keep_alive = False
+        if held is None:
+            await super().send(message)
+        elif message.get("more_body") or self.flow.write_paused or self.disconnected:
+            await super().send(held)
+            await super().send(message)
+        else:
+            self._whole(held, message.get("body", b""))
+
+    def _whole(self, head: Any, body: bytes) -> None:
+        self.response_started = self.response_complete = True
+        lines = [STATUS_LINE[head["status"]]]
+        for name, value in self.default_headers:
+            lines += (name, b": ", value, b"\r\n")
+        for name, value in head["headers"]:
+            if name == b"connection":
+                self.keep_alive = False  # nobody here sends another value than `close`
+            else:
+                lines += (name, b": ", value, b"\r\n")
+        if not self.keep_alive:
+            lines.append(b"connection: close\r\n")
+        lines.append(b"\r\n")
+        if self.scope["method"] != "HEAD":
+            lines.append(body)
+        self.transport.write(b"".join(lines))
+        self.message_event.set()
+        if self.keep_alive:
+            self.on_response()
+        else:
+            self.connection.finish()
+
+
+class Flow(FlowControl):
+    """Reads nothing more while requests wait: uvicorn goes on reading after each answer, so that
+    a client that sends faster than we answer could fill the memory."""
+
+    def __init__(self, transport: asyncio.Transport, waiting: Sized) -> None:
+        super().__init__(transport)
+        self._waiting = waiting
+
+    def resume_reading(self) -> None:
+        """Read on, if nothing waits."""
+        if not self._waiting:
+            super().resume_reading()
+
+
+def begin(coroutine: Coroutine[Any, Any, None]) -> Coroutine[Any, Any, None] | None:
+    """Run a coroutine until it has to wait; what is left of it then is for a task.
+
+    Most reviews never wait, so they need no task (Python 3.12 calls this an eager one). Until it
+    waits for the first time, there is no current task: `asyncio.timeout` needs one of its own.
+    """
+    try:
+        waits_for = coroutine.send(None)
+    except StopIteration:
+        return None
+    return _rest(coroutine, waits_for)
+
+
+async def _rest(coroutine: Coroutine[Any, Any, None], waits_for: Any) -> None:
+    await _Rest(coroutine, waits_for)
+
+
+class _Rest:
+    def __init__(self, coroutine: Coroutine[Any, Any, None], waits_for: Any) -> None:
+        self._coroutine = coroutine
+        self._waits_for = waits_for
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        waits_for = self._waits_for
+        try:
+            while True:
+                try:
+                    value = yield waits_for
+                except BaseException as error:
+                    waits_for = self._coroutine.throw(error)
+                else:
+                    waits_for = self._coroutine.send(value)
+        except StopIteration:
+            return
+
+
+def target(url: bytes) -> tuple[str, bytes]:
+    """Path and query of a request's target, which may be absolute or `*`."""
+    if url[:1] == b"/":
+        path, _, query = url.partition(b"?")
+        return path.decode("ascii"), query
+    parsed = httptools.parse_url(url)
+    return (parsed.path or b"/").decode("ascii"), parsed.query or b""
