@@ -58,10 +58,9 @@ def bind(host: str, port: int, option: str) -> socket.socket:
             with contextlib.suppress(OSError):  # `::` then serves IPv4, too, where there is any
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         sock.bind(address)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         sock.close()
-        why = getattr(error, "strerror", None) or error
-        text = f"cannot listen on {host}, port {port}: {why}; choose another {option}"
+        text = f"cannot listen on {host}, port {port}: {error.strerror}; choose another {option}"
         raise UsageError(text) from error
     sock.setblocking(False)
     return sock
