@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from webhook.errors import PatchError
 from webhook.expression.activation import Scope
-from webhook.inject import judge, match, ours, plan, scope
+from webhook.inject import judge, match, ours, plan, scope, shape
 from webhook.inject.decision import Code, Decision, LeftOutError, Options, Reason
 from webhook.inject.draft import Draft, finished, start
 from webhook.inject.match import Subject
@@ -21,8 +22,27 @@ def decide(
     """What to answer to `request`. Pure: no I/O, no clock, no log, and nothing is changed in place.
 
     `namespace` is None when its labels are not known: then policies that need them do what their
-    `onError` says. Raises `PatchError` only for a bug of ours.
+    `onError` says. A pod that no API server takes (two containers of one name) and that cannot be
+    decided is denied. Raises only for a bug of ours.
     """
+    try:
+        return _decided(request, policies, namespace, options)
+    except _FAILURES:
+        fault = shape.fault(request.object or {})
+        if fault is None:
+            raise
+        field, what = fault
+        reason = Reason(Code.NO_POD, field=field, detail=what)
+        return Decision(allowed=False, message=f"{field} {what}", reasons=(reason,))
+
+
+# What wrong types and names that come twice lead to.
+_FAILURES = (PatchError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
+def _decided(
+    request: Request, policies: PolicySet, namespace: Namespace | None, options: Options
+) -> Decision:
     reason = scope.outside(request)
     pod = request.object
     if reason is not None or pod is None:

@@ -82,6 +82,10 @@ def _unasked(policy: Policy, views: Views) -> Reason:
 
 def _clauses(policy: Policy, views: Views, scope: Scope) -> Iterator[Clause]:
     subject = views.of(policy)
+    if policy.namespace:
+        name = subject.namespace_name
+        detail = f"{name} against {policy.namespace}"
+        yield Clause("metadata.namespace", name == policy.namespace, detail)
     for clause in match.clauses(policy.match, subject):
         yield Clause(f"match.{clause.name}", clause.held, clause.detail)
     for index, entry in enumerate(policy.exclude):

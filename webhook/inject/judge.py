@@ -29,6 +29,8 @@ def unmatched(policy: Policy, subject: Subject) -> Reason | None:
 
     Raises `LeftOutError` when only a namespace that is not known could tell.
     """
+    if policy.namespace and policy.namespace != subject.namespace_name:
+        return Reason(Code.UNMATCHED, policy.key, "metadata.namespace")
     try:
         clause = match.failed(policy.match, subject)
         if clause is not None:

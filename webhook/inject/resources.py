@@ -70,9 +70,15 @@ def _copied(section: Json) -> tuple[tuple[str, str | int | float], ...]:
 
 def as_resources(size: Size) -> Json:
     """A size as the `resources` of a container, in canonical quantities."""
-    return {
-        name: {key: quantity.canonical(value) for key, value in copied} for name, copied in size
-    }
+    return {name: {key: _canonical(value) for key, value in copied} for name, copied in size}
+
+
+def _canonical(amount: str | float) -> str | float:
+    """An amount as it is stored; one that is out of all proportion stays as it was declared."""
+    try:
+        return quantity.canonical(amount)
+    except ValueError:
+        return amount
 
 
 def fitted(written: Json | None, copied: Json) -> Json:

@@ -1,0 +1,12 @@
+"""How large a step is."""
+
+from __future__ import annotations
+
+from webhook.inject import resources
+
+
+def test_an_amount_out_of_all_proportion_is_copied_as_it_is() -> None:
+    """The API server takes amounts that nobody calculates with; they cost no pod its decision."""
+    size = resources.model([{"resources": {"limits": {"memory": "1e200", "cpu": "0.5"}}}])
+
+    assert {"limits": {"memory": "1e200", "cpu": "500m"}} == resources.as_resources(size)
