@@ -54,7 +54,7 @@ class Problem:
     severity: Severity = "error"
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}:{self.column}: "
+        at = f":{self.line}:{self.column}" if self.line else ""  # none: the file as a whole
         name = f"{self.field}: " if self.field else ""
         advice = f"; {self.advice}" if self.advice else ""
-        return f"{place}{name}{self.what}{advice}"
+        return f"{self.file}{at}: {name}{self.what}{advice}"
