@@ -71,7 +71,7 @@ def estimate(root: Node, sizes: Sizes) -> int:
     estimator = _Estimator(sizes)
     result = estimator.visit(root, _Place(1, 0, estimator.roots))
     handed_back = prices.SCAN * min(result.total, result.text)
-    return int(min((estimator.nanoseconds + handed_back) / 1000, 10**15)) + 1
+    return int(min((prices.BASE + estimator.nanoseconds + handed_back) / 1000, 10**15)) + 1
 
 
 def _check_loops(node: Node, depth: int) -> None:

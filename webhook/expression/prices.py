@@ -14,6 +14,7 @@ from webhook.expression.bounds import NODE
 from webhook.expression.library import patterns
 from webhook.expression.tree import Call, Constant
 
+BASE = 6000  # one evaluation, before it does anything
 STEP = 80  # one node of the tree
 SCAN = 2.0  # one byte looked at: compared, lower-cased, hashed
 FRESH = 3.0  # one byte allocated; 16 MB at most for MAX_EXPRESSION_COST

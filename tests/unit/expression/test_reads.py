@@ -182,8 +182,8 @@ def test_the_runtime_sees_only_what_is_read(text: str, seen: dict[str, Any]) -> 
 
 def test_a_scope_refuses_expressions_it_was_not_made_for() -> None:
     """Else a field that was not handed over would look like one that is missing."""
-    known = environment.compile("object.metadata.name == ''", Kind.BOOL, parameters={})
-    other = environment.compile("object.metadata.uid == ''", Kind.BOOL, parameters={})
+    known = environment.compile("dyn(object.metadata.name) == ''", Kind.BOOL, parameters={})
+    other = environment.compile("dyn(object.metadata.uid) == ''", Kind.BOOL, parameters={})
     scope = Scope(object=POD, request={}, namespace=None, reads=known.reads)
 
     assert not known.boolean(scope, None)
@@ -203,7 +203,7 @@ def test_a_scope_refuses_expressions_it_was_not_made_for() -> None:
 )
 def test_what_is_no_json_is_a_failure(value: dict[str, Any], what: str) -> None:
     """Nothing that a pod may hold gets past as an exception of another kind."""
-    expression = environment.compile("object.a == 1", Kind.BOOL, parameters={})
+    expression = environment.compile("dyn(object.a) == 1", Kind.BOOL, parameters={})
     scope = Scope(object=value, request={}, namespace=None, reads=expression.reads)
 
     with pytest.raises(EvaluationError, match=f"^{what}$"):
