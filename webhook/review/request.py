@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 Json = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """What the API server asks (admission/v1 `AdmissionRequest`).
 
     `kind` and `resource` are (group, version, kind or resource). `object` is the pod as raw JSON,
     or None when the wire said null. `raw` is the whole request as it came (without `object` and
-    `oldObject`), for expressions that read `request`.
+    `oldObject`), for expressions that read `request`. (A struct: a frozen dataclass takes ten
+    times as long to make.)
     """
 
     uid: str = ""
@@ -27,4 +28,4 @@ class Request:
     operation: str = "CREATE"
     object: Json | None = None
     dry_run: bool = False
-    raw: Json = field(default_factory=dict)
+    raw: Json = {}

@@ -13,6 +13,8 @@ log = logging.getLogger("webhook.review")
 
 # What is worth saying about a policy that applied.
 NOTES = frozenset({Code.CHANGED, Code.ORPHAN, Code.PLACEMENT, Code.COST})
+# True of most policies and pods, or of a pod that another policy refused: numbers that say nothing.
+UNCOUNTED = frozenset({Code.UNMATCHED, Code.PLANNED})
 # A policy that was wanted for this pod, and could not be applied.
 LEFT_OUT = frozenset(
     {
@@ -48,8 +50,8 @@ def _count(metrics: Metrics, reason: Reason, *, denied: bool) -> None:
     code = reason.code
     if code is Code.APPLIED:
         metrics.injected(reason.policy)
-    elif code is Code.UNMATCHED:
-        return  # true of most policies and pods: a number that says nothing
+    elif code in UNCOUNTED:
+        return
     elif code is Code.AUDITED:
         metrics.audited(reason.policy)
     elif code in NOTES:
