@@ -50,12 +50,12 @@ def _decided(
         return Decision(
             reasons=reasons, pod=pod, faulty=reason is not None and reason.code is Code.NO_POD
         )
-    draft = start(pod)
-    draft.warnings += scope.odd_values(pod, namespace)
+    warnings = tuple(scope.odd_values(pod, namespace))
     reason = scope.left_alone(pod, request.namespace, namespace, options)
     if reason is not None:
-        return Decision(reasons=(reason,), pod=pod, warnings=tuple(draft.warnings))
-    views = Views(pod, draft.marker, request, namespace)
+        return Decision(reasons=(reason,), pod=pod, warnings=warnings)
+    annotations = match.mapping(match.mapping(pod.get("metadata")).get("annotations"))
+    views = Views(pod, ours.read_marker(annotations), request, namespace)
     considered = policies.candidates(
         namespace=request.namespace,
         labels=views.written.labels,
@@ -63,6 +63,10 @@ def _decided(
         account=views.written.account,
         namespace_labels=namespace.labels if namespace is not None else None,
     )
+    if not considered and not views.enforcing and annotations.keys().isdisjoint(ours.ANNOTATIONS):
+        return Decision(pod=pod, warnings=warnings)  # most pods of a cluster: nothing to say
+    draft = start(pod)
+    draft.warnings += warnings
     _consider(considered, views, draft, options)
     return finished(draft, options, enforcing=views.enforcing)
 
