@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import time
 from typing import Any
@@ -204,6 +205,7 @@ def test_a_broken_pod_that_is_let_in_is_settled(pod: Json, space: Namespace | No
         assert (True, (), decision.audit) == (again.allowed, again.patch, again.audit)
 
 
+@functools.cache
 def _many(count: int) -> dict[str, Json]:
     """Pods of about three mebibytes, the most that an API server takes, each large in one way."""
     names = [f"n{number}" for number in range(count)]
@@ -224,6 +226,22 @@ def _many(count: int) -> dict[str, Json]:
         "variables of a look-alike": {
             "metadata": {"annotations": {ours.MARKER: '{"containers":{"wait":{}}}'}},
             "spec": {"containers": [app], "initContainers": [{**app, "name": "wait", "env": env}]},
+        },
+        "loaders of a look-alike": {
+            "metadata": {"annotations": {ours.MARKER: '{"containers":{"wait":{}}}'}},
+            "spec": {
+                "containers": [app],
+                "initContainers": [
+                    {**app, "name": "wait", "env": [{"name": f"LD_{n}"} for n in names]}
+                ],
+            },
+        },
+        "mounts of a look-alike": {
+            "metadata": {"annotations": {ours.MARKER: '{"containers":{"wait":{}}}'}},
+            "spec": {
+                "containers": [app],
+                "initContainers": [{**app, "name": "wait", "volumeMounts": mounts}],
+            },
         },
         "mounts": {"spec": {"containers": [{**app, "volumeMounts": mounts}]}},
         "volumes": {"spec": {"containers": [app], "volumes": [{"name": n} for n in names]}},

@@ -81,8 +81,10 @@ def compare(
         return Comparison(State.AS_PLANNED, present)
     if marked is None:
         return Comparison(State.FOREIGN, present)
-    kept = [path for path in differing if _stays(path, wanted[path], there, marked, force, mirrors)]
-    kept += [] if force else [path for path in added if path not in gone]
+    kept = {p: None for p in differing if _stays(p, wanted[p], there, marked, force, mirrors)}
+    if not force:
+        absent = set(gone)
+        kept |= {path: None for path in added if path not in absent}
     edits = {path: wanted[path] for path in differing if path not in kept}
     removals = {*gone, *(path for path in added if path not in kept)}
     if not edits and not removals and ordered:

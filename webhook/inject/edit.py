@@ -45,8 +45,7 @@ def edited(
     strays = {_piece(path, planned) for path in there if path not in wanted}
     whole = {_piece(path, planned) for path in removals}
     whole |= {p for path in edits if path not in there and (p := _piece(path, planned)) in strays}
-    for one in sorted(whole):
-        _put_whole(result, planned, _names(one))
+    _put_whole(result, planned, whole)
     for path, value in edits.items():
         if _piece(path, planned) not in whole:
             _set(result, _names(path), value)
@@ -97,26 +96,34 @@ def _variables(container: Json) -> list[str]:
     return [str(item.get("name")) for item in ours.items(container.get("env"))]
 
 
-def _put_whole(result: dict[str, Any], planned: Json, names: list[str]) -> None:
-    """Make one part as planned: set, or away where the plan has none."""
-    head, *rest = names
-    if head not in KEYS:
-        value = _at(planned, names)
-        if value is None:
+def _put_whole(result: dict[str, Any], planned: Json, parts: Iterable[str]) -> None:
+    """Make parts as planned: set, or away where the plan has none."""
+    keyed: dict[str, set[str]] = {}
+    for names in map(_names, sorted(parts)):
+        if names[0] in KEYS:
+            keyed.setdefault(names[0], set()).add(names[1])
+        elif (value := _at(planned, names)) is None:
             _remove(result, names)
         else:
             _set(result, names, value)
-        return
-    key, name = KEYS[head], rest[0]
-    wanted = _entry(planned.get(head), key, name)
-    items = [i for i in ours.items(result.get(head)) if wanted or i.get(key) != name]
-    there = _entry(items, key, name)
-    if wanted is not None:
-        items = [wanted if i is there else i for i in items if i is there or i.get(key) != name]
-        items += [] if there else [wanted]
-    result[head] = items
-    if not items:
-        del result[head]
+    for field, keys in keyed.items():
+        _put_items(result, planned, field, keys)
+
+
+def _put_items(result: dict[str, Any], planned: Json, field: str, keys: set[str]) -> None:
+    """Make the items of these keys as planned, in one pass: an author may send thousands."""
+    key = KEYS[field]
+    wanted = {name: i for i in ours.items(planned.get(field)) if (name := i.get(key)) in keys}
+    items = []
+    for item in ours.items(result.get(field)):
+        name = item.get(key)
+        if name not in keys:
+            items.append(item)
+        elif name in wanted:
+            items.append(wanted.pop(name))
+    result[field] = [*items, *wanted.values()]
+    if not result[field]:
+        del result[field]
 
 
 def _at(value: Any, names: Iterable[str]) -> Any:
