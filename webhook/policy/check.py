@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import combinations
 
 from webhook.document.problem import Finding, Path, Problem
-from webhook.policy import glob, selector, trace
-from webhook.policy.compiled import Clauses, Policy
-from webhook.policy.glob import Glob
+from webhook.expression.reads import Reads
+from webhook.policy import pairs, trace
+from webhook.policy.compiled import Policy
 from webhook.policy.parse import Written
 
 # Fields that the API server forbids in a pod of Windows (core validation `validateWindows`).
@@ -28,8 +27,7 @@ _LINUX_ONLY = (
 # What a policy that forbids opting out sees unhidden: containers of ours from the second call on.
 _UNHIDDEN = (("object", "spec", "initContainers"), ("object", "spec", "volumes"),
              ("object", "spec", "containers", "*", "volumeMounts"))  # fmt: skip
-
-Compiled = tuple[Written, Policy]
+_ANNOTATIONS = ("object", "metadata", "annotations")  # ours come with the first call, too
 
 
 def check(written: Sequence[Written], policies: Sequence[Policy]) -> list[Problem]:
@@ -38,17 +36,7 @@ def check(written: Sequence[Written], policies: Sequence[Policy]) -> list[Proble
     for one, policy in zip(written, policies, strict=True):
         for rule in _RULES:
             problems += [one.problem(finding.under(("spec",))) for finding in rule(policy)]
-    told: set[tuple[str, int, int, str]] = set()
-    for first, second in _neighbours(list(zip(written, policies, strict=True))):
-        for problem in _together(first, second):
-            place = (problem.file, problem.line, problem.column, problem.field)
-            if place not in told:  # once a place: of many policies the first that is in the way
-                told.add(place)
-                problems.append(problem)
-    return problems
-
-
-# -- one policy
+    return problems + list(pairs.problems(written, policies))
 
 
 def _forbid(policy: Policy) -> Iterator[Finding]:
@@ -65,19 +53,42 @@ def _forbid(policy: Policy) -> Iterator[Finding]:
         what = "is Audit, which never binds, beside optOut: Forbid"
         yield Finding(("mode",), what, "remove one of them", "warning")
     for path, what in _authored(policy):
-        advice = "match by namespace, service account or workload instead"
+        advice = "match by namespace or service account instead"
         what = f"{what} is written by the pod's author, who can avoid it"
         yield Finding(path, what, advice, "warning")
 
 
 def _unhidden(policy: Policy) -> Iterator[Finding]:
-    for index, condition in enumerate(policy.conditions if policy.forbid_opt_out else ()):
-        for path in _UNHIDDEN:
-            if condition.expression.reads.reads(*path):
-                what = f"reads {'.'.join(path)}, where optOut: Forbid also sees what we injected"
-                advice = "make sure that it gives the same when the pod is looked at again"
-                yield Finding(("conditions", index, "expression"), what, advice, "warning")
-                break
+    advice = "make sure that it gives the same when the pod is looked at again"
+    for path, reads in _expressions(policy) if policy.forbid_opt_out else ():
+        seen = next((place for place in _UNHIDDEN if reads.reads(*place)), None)
+        if seen is None and any(_ANNOTATIONS[: len(p)] == p for p in reads.paths):
+            seen = _ANNOTATIONS
+        if seen is not None:
+            what = f"reads {'.'.join(seen)}, where optOut: Forbid also sees what we injected"
+            yield Finding(path, what, advice, "warning")
+
+
+def _expressions(policy: Policy) -> Iterator[tuple[Path, Reads]]:
+    """Every condition and template, with its place and what it reads."""
+    for index, condition in enumerate(policy.conditions):
+        yield ("conditions", index, "expression"), condition.expression.reads
+    for index, step in enumerate(policy.steps):
+        for path, hole in step.holes:
+            yield ("steps", index, "container", *path), hole.reads
+
+
+def _lent(policy: Policy) -> Iterator[Finding]:
+    """What a policy that forbids opting out lets the author of a pod choose for its steps."""
+    for index, step in enumerate(policy.steps if policy.forbid_opt_out else ()):
+        for field, lent in (
+            ("image", step.borrow and step.borrow.image),
+            ("volumeMounts", step.borrow and step.borrow.volume_mounts),
+        ):
+            if lent:
+                what = "lets the pod's author choose what runs, beside optOut: Forbid"
+                advice = "write it in the container instead"
+                yield Finding(("steps", index, "borrow", field), what, advice, "warning")
 
 
 def _authored(policy: Policy) -> Iterator[tuple[Path, str]]:
@@ -85,17 +96,14 @@ def _authored(policy: Policy) -> Iterator[tuple[Path, str]]:
     for name, value in (
         ("podSelector", policy.match.pod_selector),
         ("annotations", policy.match.annotations),
+        ("workloads", policy.match.workloads),
         ("images", policy.match.images),
     ):
         if value is not None:
             yield ("match", name), name
     for index, entry in enumerate(policy.exclude):
-        if (
-            entry.pod_selector is not None
-            or entry.annotations is not None
-            or entry.images is not None
-        ):
-            yield ("exclude", index), "an exclusion by labels, annotations or images"
+        if any((entry.pod_selector, entry.annotations, entry.workloads, entry.images)):
+            yield ("exclude", index), "what it excludes by"
     for index, condition in enumerate(policy.conditions):
         if condition.expression.reads.under("object"):
             yield ("conditions", index, "expression"), "what it reads of object"
@@ -142,13 +150,9 @@ def _placement(policy: Policy) -> Iterator[Finding]:
 def _reads_user(policy: Policy) -> Iterator[Finding]:
     what = "reads request.userInfo, which is empty offline and a controller's for most pods"
     advice = "match by serviceAccounts or namespace"
-    for index, condition in enumerate(policy.conditions):
-        if condition.expression.reads.reads("request", "userInfo"):
-            yield Finding(("conditions", index, "expression"), what, advice, "warning")
-    for index, step in enumerate(policy.steps):
-        for path, hole in step.holes:
-            if hole.reads.reads("request", "userInfo"):
-                yield Finding(("steps", index, "container", *path), what, advice, "warning")
+    for path, reads in _expressions(policy):
+        if reads.reads("request", "userInfo"):
+            yield Finding(path, what, advice, "warning")
 
 
 def _unused(policy: Policy) -> Iterator[Finding]:
@@ -168,120 +172,9 @@ _RULES: tuple[Callable[[Policy], Iterator[Finding]], ...] = (
     trace.findings,
     _forbid,
     _unhidden,
+    _lent,
     _windows,
     _placement,
     _reads_user,
     _unused,
 )
-
-
-# -- two policies
-
-
-def _neighbours(compiled: list[Compiled]) -> Iterator[tuple[Compiled, Compiled]]:
-    """Pairs that could meet in one pod and have something to disagree about, in planning order.
-
-    Only policies that share a name, or of which one demands a placement, are paired: ten thousand
-    policies must not make fifty million pairs.
-    """
-    ranked = sorted(compiled, key=lambda pair: pair[1].rank)
-    by_name: dict[str, list[int]] = {}
-    for number, (_, policy) in enumerate(ranked):
-        for name in _names(policy):
-            by_name.setdefault(name, []).append(number)
-    pairs = {
-        pair
-        for numbers in by_name.values()
-        if len(numbers) <= _CROWD
-        for pair in combinations(numbers, 2)
-    }
-    placed = [n for n, (_, p) in enumerate(ranked) if p.before or (p.after and not p.last)]
-    if len(placed) <= _CROWD:
-        pairs |= set(combinations(placed, 2))
-    for first, second in sorted(pairs):
-        if can_meet(ranked[first][1], ranked[second][1]):
-            yield ranked[first], ranked[second]
-
-
-_CROWD = 300  # 45,000 pairs: some 100 ms; a set with more of them is beyond what a warning can help
-
-
-def _names(policy: Policy) -> set[str]:
-    return {step.name for step in policy.steps} | {
-        f"volume/{volume.name}" for volume in policy.volumes
-    }
-
-
-def can_meet(a: Policy, b: Policy) -> bool:
-    """Whether both could match one pod; False only when surely not."""
-    if a.namespace and b.namespace and a.namespace != b.namespace:
-        return False
-    for one, other in ((a, b), (b, a)):
-        named = other.match.namespaces
-        if one.namespace and named is not None and not any(g.matches(one.namespace) for g in named):
-            return False
-    return _clauses_meet(a.match, b.match)
-
-
-def _clauses_meet(a: Clauses, b: Clauses) -> bool:
-    return (
-        _globs_meet(a.namespaces, b.namespaces)
-        and _globs_meet(a.service_accounts, b.service_accounts)
-        and _selectors_meet(a.namespace_selector, b.namespace_selector)
-        and _selectors_meet(a.pod_selector, b.pod_selector)
-        and _workloads_meet(a.workloads, b.workloads)
-    )
-
-
-def _globs_meet(a: Sequence[Glob] | None, b: Sequence[Glob] | None) -> bool:
-    return a is None or b is None or any(glob.overlap(x, y) for x in a for y in b)
-
-
-def _selectors_meet(a: selector.Selector | None, b: selector.Selector | None) -> bool:
-    return a is None or b is None or selector.overlap(a, b)
-
-
-# The second kind is what the first one's pods are owned by: both can hold for one pod.
-_SAME_POD = frozenset((("Deployment", "ReplicaSet"), ("CronJob", "Job")))
-
-
-def _workloads_meet(a: Sequence[str] | None, b: Sequence[str] | None) -> bool:
-    if a is None or b is None:
-        return True
-    return any(x == y or (x, y) in _SAME_POD or (y, x) in _SAME_POD for x in a for y in b)
-
-
-def _together(first: Compiled, second: Compiled) -> Iterator[Problem]:
-    """What two policies that can meet in a pod do to each other; `second` is planned later."""
-    (_, earlier), (written, later) = first, second
-    if not (earlier.audit or later.audit):
-        for finding in (*_same_names(earlier, later), *_contradiction(earlier, later)):
-            yield written.problem(finding.under(("spec",)))
-
-
-def _same_names(earlier: Policy, later: Policy) -> Iterator[Finding]:
-    advice = "rename it, or make sure that no pod is matched by both"
-    for kind, field in (("step", "steps"), ("volume", "volumes")):
-        taken = {item.name for item in getattr(earlier, field)}
-        for index, item in enumerate(getattr(later, field)):
-            if item.name in taken:
-                what = f"policy {earlier.key} has a {kind} {item.name} too: a conflict in some pods"
-                yield Finding((field, index, "name"), what, advice, "warning")
-
-
-def _contradiction(earlier: Policy, later: Policy) -> Iterator[Finding]:
-    """A later block that must be before what an earlier one of its run must be after."""
-    if earlier.last != later.last:
-        return
-    for index, before in enumerate(later.before):
-        for after in earlier.after:
-            if glob.overlap(before, after):
-                what = (
-                    f"policy {earlier.key} comes first and after {after}: no place before {before}"
-                )
-                yield Finding(
-                    ("placement", "before", index),
-                    what,
-                    "change order, or one of the placements",
-                    "warning",
-                )

@@ -69,7 +69,9 @@ def _compile(written: Written, findings: list[Finding]) -> compiled.Policy:
         audit=spec.mode == "Audit",
         reads=reads,
         cost=sum(c.expression.cost for c in conditions) + sum(hole.cost for hole in holes),
-        needs_namespace=_needs_namespace((match, *exclude), parameters, reads),
+        # Whether opting out is forbidden is said by a label of the namespace.
+        needs_namespace=spec.opt_out == "Forbid"
+        or _needs_namespace((match, *exclude), parameters, reads),
     )
 
 

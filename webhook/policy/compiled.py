@@ -122,7 +122,7 @@ class Policy:
     audit: bool
     reads: Reads  # of all its expressions and templates
     cost: int  # of all its expressions and templates together, in the unit of `expression.bounds`
-    needs_namespace: bool  # reads a namespace's labels or annotations
+    needs_namespace: bool  # depends on a namespace's labels or annotations
 
     @property
     def key(self) -> str:

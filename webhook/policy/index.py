@@ -125,6 +125,18 @@ def _possible(match: Clauses) -> Iterator[list[tuple[Drawer, str]]]:
     yield [(("workload", ""), kind) for kind in match.workloads or ()]
 
 
+# Kinds by which the same pods are looked up, too.
+_CONTROLLERS = {"Deployment": "ReplicaSet", "CronJob": "Job"}
+
+
+def _exclusive(keys: Iterable[tuple[Drawer, str]]) -> set[tuple[Drawer, str]]:
+    """Keys of which a pod has only one in each drawer."""
+    return {
+        (drawer, _CONTROLLERS.get(key, key) if drawer[0] == "workload" else key)
+        for drawer, key in keys
+    }
+
+
 def _exact(globs: Sequence[Glob] | None) -> list[str]:
     """The texts of globs without a star; none when one has a star."""
     exact = [glob.exact for glob in globs or ()]
@@ -139,7 +151,6 @@ class _Ledger:
     each drawer only the dearest key counts.
     """
 
-    everywhere: int = 0
     spent: dict[Drawer, dict[str, int]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(int))
     )
@@ -151,19 +162,20 @@ class _Ledger:
         """Book a policy; the reason when it would exceed a bound (then it is not booked)."""
         if policy.namespace and self.counts[policy.namespace] >= MAX_PER_NAMESPACE:
             return f"namespace {policy.namespace} has {MAX_PER_NAMESPACE} InitPolicies already"
-        keys = _keys(policy)
-        growth = policy.cost if keys is None else self._growth(keys, policy.cost)
+        filed = _keys(policy)
+        keys = _exclusive(filed or ())
+        growth = policy.cost if filed is None else self._growth(keys, policy.cost)
         if policy.cost and self.total + growth > bounds.MAX_REVIEW_COST:
             return "the expressions that one review can reach cost too much together"
         self.total += growth
         if policy.namespace:
             self.counts[policy.namespace] += 1
-        for drawer, key in keys or ():
+        for drawer, key in keys:
             self.spent[drawer][key] += policy.cost
             self.dearest[drawer] = max(self.dearest[drawer], self.spent[drawer][key])
         return ""
 
-    def _growth(self, keys: list[tuple[Drawer, str]], cost: int) -> int:
+    def _growth(self, keys: set[tuple[Drawer, str]], cost: int) -> int:
         growth = 0
         for drawer in {drawer for drawer, _ in keys}:
             highest = max(self.spent[drawer][key] for d, key in keys if d == drawer) + cost

@@ -31,6 +31,7 @@ _HANDLER_FIELDS = frozenset(
     (("httpGet", "path"), ("httpGet", "host"), ("tcpSocket", "host"), ("grpc", "service"))
 )
 
+_ENTRYPOINT = "a script, if the image's entrypoint is a shell"
 _ADVICE = "read it from namespaceObject, or from a parameter that only the namespace sets"
 _SCRIPT_ADVICE = (
     'pass it as data instead: an env value read as "$NAME", or an argument after the script'
@@ -169,8 +170,9 @@ def _in_command(container: Mapping[str, Any], path: Path, source: str) -> Iterat
     elif index in trust.script_words(words):
         what = f"the author of a pod controls {source}, which must not become part of a script"
         yield Finding(path, what, _SCRIPT_ADVICE)
-    elif index == 0:
-        what = f"the author of a pod controls {source}: the program, if the image has no entrypoint"
+    elif not command and (index == 0 or trust.looks_like_a_shells(words[index - 1])):
+        part = "the program, if the image has no entrypoint" if index == 0 else _ENTRYPOINT
+        what = f"the author of a pod controls {source}: {part}"
         yield Finding(path, what, "write command, so that this is surely an argument", "warning")
 
 

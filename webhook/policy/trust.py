@@ -229,6 +229,11 @@ def script_words(words: Sequence[str]) -> frozenset[int]:
     return frozenset(range(min(index + 1, len(words))))
 
 
+def looks_like_a_shells(option: str) -> bool:
+    """Whether a word is what one writes in front of a script: `-c`, `-ec`, `-lc`."""
+    return option[:1] == "-" and option[-1:] == "c" and set(option[1:-1]) <= set("eilux")
+
+
 def _takes_script(word: str, *, shell: bool) -> bool:
     """`-c`, `-ec`, `-e`, `--eval=…`: the next word, or the rest of this one, is program text."""
     if word.lower().split("=", 1)[0] in _WITH_SCRIPT:

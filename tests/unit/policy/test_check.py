@@ -135,15 +135,82 @@ def test_forbidding_to_opt_out_demands_to_reject() -> None:
     assert ["spec.onConflict", "spec.onError"] == [line.split(": ", 1)[0] for line in found]
 
 
-def test_forbidding_warns_where_an_author_can_avoid_it() -> None:
-    """Matching by labels that a pod's author writes is named under `optOut: Forbid`."""
-    spec = (
-        "optOut: Forbid\nonConflict: Reject\nonError: Reject\n"
-        "match: {podSelector: {matchLabels: {a: b}}}\n"
-    )
-    found = told(policy(spec + STEP))
+FORBID = "optOut: Forbid\nonConflict: Reject\nonError: Reject\n"
 
-    assert ["spec.match.podSelector"] == [line.split(": ", 1)[0] for line in found]
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ("match: {podSelector: {matchLabels: {a: b}}}", "match.podSelector"),
+        ("match: {annotations: {a: b}}", "match.annotations"),
+        ("match: {images: [a]}", "match.images"),
+        ("match: {workloads: [Deployment]}", "match.workloads"),
+        ("exclude: [{workloads: [Job]}]", "exclude[0]"),
+        (
+            "conditions: [{name: c, expression: 'object.spec.?hostNetwork.orValue(false)'}]",
+            "conditions[0].expression",
+        ),
+    ],
+)
+def test_forbidding_warns_where_an_author_can_avoid_it(spec: str, field: str) -> None:
+    """Matching by what a pod's author writes is named under `optOut: Forbid`, and only there."""
+    found = told(policy(f"{FORBID}{spec}\n{STEP}"))
+
+    assert [f"spec.{field}"] == [line.split(": ", 1)[0] for line in found]
+    assert [] == told(policy(f"{spec}\n{STEP}"))
+
+
+def test_forbidding_does_not_warn_of_what_brings_its_own_rights() -> None:
+    """A namespace or an account is not chosen at will."""
+    spec = "match: {namespaces: [a], serviceAccounts: [b], namespaceSelector: {}}\n"
+
+    assert [] == told(policy(FORBID + spec + STEP))
+
+
+@pytest.mark.parametrize("field", ["image: true", "volumeMounts: ['*']"])
+def test_forbidding_warns_of_what_an_author_lends(field: str) -> None:
+    """A borrowed image, or mounts over anything, let a pod's author choose what runs."""
+    image = "" if field.startswith("image") else f"image: '{IMAGE}', "
+    container = f"container: {{{image}args: [x]}}"
+    steps = f"steps: [{{name: s, borrow: {{container: app, {field}}}, {container}}}]"
+    name = field.partition(":")[0]
+
+    assert [f"spec.steps[0].borrow.{name}"] == [
+        line.split(": ", 1)[0] for line in told(policy(f"{FORBID}{steps}\n"))
+    ]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "!has(object.spec.initContainers)",
+        "size(object.spec.?volumes.orValue([])) < 3",
+        "!has(object.metadata.annotations)",
+        "size(object.metadata) < 5",
+    ],
+)
+def test_forbidding_warns_of_conditions_that_see_what_we_added(expression: str) -> None:
+    """Nothing is hidden from such a policy, so a second look may see more than the first."""
+    found = told(policy(f"{FORBID}conditions: [{{name: c, expression: '{expression}'}}]\n{STEP}"))
+
+    assert 1 == len([line for line in found if "also sees what we injected" in line])
+
+
+def test_an_annotation_of_the_authors_may_be_asked_for() -> None:
+    """One annotation by its name is the same in both calls."""
+    expression = 'object.metadata.annotations[?"a"].orValue("") == ""'
+    found = told(policy(f"{FORBID}conditions: [{{name: c, expression: '{expression}'}}]\n{STEP}"))
+
+    assert [] == [line for line in found if "also sees what we injected" in line]
+
+
+def test_a_script_for_the_images_own_shell_is_told() -> None:
+    """Without a command the image's entrypoint may be a shell, and `-c` looks like it."""
+    args = "['-c', '${parameters.host}']"
+    (found,) = told(step(f"args: {args}", parameters=POD_PARAMETER))
+
+    assert "spec.steps[0].container.args[1]" == found.split(": ", 1)[0]
+    assert [] == told(step(f"command: [/run]\nargs: {args}", parameters=POD_PARAMETER))
 
 
 def test_two_policies_with_one_step_name_are_told() -> None:
