@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-pytest_plugins = ["tests.needs"]
+pytest_plugins = ["tests.needs", "tests.podman"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+# What takes minutes to make and outlives a checkout: binaries of Kubernetes, an image's base.
+CACHE = Path(os.environ.get("INITJECT_CACHE") or Path.home() / ".cache" / "initject")
+
 left_out: dict[str, str] = {}  # what is missing → how to get it
 
 

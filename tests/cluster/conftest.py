@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +15,7 @@ from tests.cluster import machine
 from tests.cluster.api import Api
 from tests.cluster.network import Inside
 
-CACHE = Path(os.environ.get("INITJECT_CACHE") or Path.home() / ".cache" / "initject")
-BINARIES = CACHE / "kubernetes-1.37.2"
+BINARIES = needs.CACHE / "kubernetes-1.37.2"
 
 # Of each pod that is created one line, with the annotations that webhooks gave it.
 AUDIT = """
