@@ -72,6 +72,10 @@ class Scope:
         """The variable `name` as it came, for plain paths. None when nothing is known about it."""
         return self._roots[name]
 
+    def variables(self, parameters: Mapping[str, object] | None) -> dict[str, Any]:
+        """The variables as they came, for what needs no runtime."""
+        return {**self._roots, "parameters": parameters}
+
     def activation(
         self, reads: Reads, costs: Costs, parameters: Mapping[str, object] | None
     ) -> Any:

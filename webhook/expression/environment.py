@@ -11,6 +11,7 @@ from webhook.errors import EvaluationError, ExpressionError
 from webhook.expression import (
     bounds,
     cost,
+    direct,
     fields,
     message,
     names,
@@ -22,6 +23,7 @@ from webhook.expression import (
 )
 from webhook.expression.activation import Scope
 from webhook.expression.cost import Costs
+from webhook.expression.direct import Direct, Undecided
 from webhook.expression.fields import Suspicion
 from webhook.expression.reads import Reads
 
@@ -54,6 +56,7 @@ class Expression:
     _program: Any
     costs: Costs
     _keys: frozenset[str]  # keys written out in the text, which an error may therefore name
+    _direct: Direct | None = None  # answers without the runtime, where that is possible
 
     def boolean(self, scope: Scope, parameters: Mapping[str, object] | None) -> bool:
         """What the condition says. Raises EvaluationError, whose text holds no value of the pod."""
@@ -65,6 +68,11 @@ class Expression:
 
     def value(self, scope: Scope, parameters: Mapping[str, object] | None) -> object:
         """The plain value. Raises EvaluationError as `boolean` does."""
+        if self._direct is not None:
+            try:
+                return self._direct(scope.variables(parameters))
+            except Undecided:
+                pass  # the runtime says it, or what is wrong
         activation = scope.activation(self.reads, self.costs, parameters)
         try:
             answer = self._program.eval(activation)
@@ -96,7 +104,14 @@ def compile(text: str, kind: Kind, *, parameters: Mapping[str, str]) -> Expressi
     traced = trace.trace(root)
     suspicions = (*fields.suspicions(traced.offsets), *order.suspicions(root, traced.over_maps))
     return Expression(
-        text, traced.reads, costs.usual, suspicions, program, costs, names.keys(nodes)
+        text,
+        traced.reads,
+        costs.usual,
+        suspicions,
+        program,
+        costs,
+        names.keys(nodes),
+        direct.compile(root),
     )
 
 
