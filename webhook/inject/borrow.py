@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from webhook.inject.match import normal_path
 from webhook.policy import trust
 from webhook.policy.compiled import Borrow
 from webhook.policy.glob import Glob
@@ -24,20 +25,41 @@ def with_borrowed(container: Json, borrow: Borrow, source: Json) -> dict[str, An
         result["image"] = source["image"]
         if "imagePullPolicy" in source:
             result.setdefault("imagePullPolicy", source["imagePullPolicy"])
-    _extend(result, "env", _environment(borrow.env, source), "name")
-    if borrow.env_from:
-        _extend(result, "envFrom", list(source.get("envFrom") or ()), None)
-    _extend(result, "volumeMounts", _mounts(borrow.volume_mounts, source), "mountPath")
+    _extend(result, "env", _environment(borrow.env, source), _name)
+    if borrow.env_from and source.get("envFrom"):
+        result["envFrom"] = [*(source.get("envFrom") or ()), *(result.get("envFrom") or ())]
+    _extend(result, "volumeMounts", _mounts(borrow.volume_mounts, source), _path)
     return result
 
 
-def _extend(result: dict[str, Any], field: str, borrowed: list[Any], key: str | None) -> None:
-    """Put borrowed items in front of the step's own, so that `$(NAME)` in its own can see them."""
-    own = result.get(field) or []
-    taken = {item.get(key) for item in own} if key else set()
-    fresh = [item for item in borrowed if not key or item.get(key) not in taken]
-    if fresh or own:
-        result[field] = [*fresh, *own]
+def _extend(
+    result: dict[str, Any], field: str, borrowed: list[Json], key: Callable[[Json], object]
+) -> None:
+    """Put borrowed items in front of the step's own, so that `$(NAME)` in its own can see them.
+
+    An own item replaces the borrowed one of its key, and stands in its place, since what is
+    borrowed may refer to it; one that refers to others stays behind them.
+    """
+    if not borrowed:
+        return
+    own = {key(item): item for item in result.get(field) or ()}
+    front: dict[object, Json] = {}
+    for item in borrowed:
+        name = key(item)
+        mine = own.get(name)
+        if mine is None:
+            front[name] = item
+        elif "$(" not in str(mine.get("value")):
+            front[name] = mine
+    result[field] = [*front.values(), *(item for k, item in own.items() if k not in front)]
+
+
+def _name(item: Json) -> object:
+    return item.get("name")
+
+
+def _path(item: Json) -> object:
+    return normal_path(str(item.get("mountPath")))
 
 
 def _fits(name: object, globs: Iterable[Glob]) -> bool:

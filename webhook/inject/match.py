@@ -6,6 +6,7 @@ at the first clause that does not hold, `clauses` tells each.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,13 @@ def texts(value: object) -> Json:
 def objects(value: object) -> list[Json]:
     """The JSON objects of an array field, which may be absent or null."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def normal_path(path: str) -> str:
+    """A path as the container runtime takes it, so that no other spelling hides a mount."""
+    if "//" in path or "/." in path or path[:1] != "/":
+        return posixpath.normpath("/" + path.lstrip("/"))
+    return path.rstrip("/") or "/"
 
 
 class Subject:

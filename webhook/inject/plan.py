@@ -6,7 +6,6 @@ policies before this one have reserved.
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -17,7 +16,7 @@ from webhook.expression.activation import Scope
 from webhook.inject import compare, ours, render, resources
 from webhook.inject.compare import State
 from webhook.inject.decision import Code, LeftOutError
-from webhook.inject.match import Subject, mapping, objects
+from webhook.inject.match import Subject, mapping, normal_path, objects
 from webhook.inject.ours import Marker
 from webhook.policy.compiled import MountInto, Policy, Volume
 from webhook.policy.glob import Glob
@@ -73,7 +72,9 @@ class Standing(msgspec.Struct):
         """Keep the names of an applied policy from those after it."""
         self.reserved.update(item.name for item in proposal.containers)
         self.reserved.update(f"volume/{item.name}" for item in proposal.volumes)
-        self.mounted.update((m.container, _normal(m.mount["mountPath"])) for m in proposal.mounts)
+        self.mounted.update(
+            (m.container, normal_path(m.mount["mountPath"])) for m in proposal.mounts
+        )
 
 
 def standing(pod: Json, marker: Marker) -> Standing:
@@ -200,7 +201,7 @@ def _mounts(
             name = str(container.get("name", ""))
             if not any(glob.matches(name) for glob in target.containers):
                 continue
-            key = (name, _normal(target.mount["mountPath"]))
+            key = (name, normal_path(target.mount["mountPath"]))
             if key in so_far.mounted or key in seen:
                 raise LeftOutError(Code.CONFLICT, where, f"something is mounted there in {name}")
             seen.add(key)
@@ -221,12 +222,12 @@ def _mounted(
 
     With `marked` None nothing that the marker says is believed, and nothing may have been added.
     """
-    path = _normal(mount["mountPath"])
+    path = normal_path(mount["mountPath"])
     name = str(container.get("name", ""))
     taken = [*objects(container.get("volumeMounts")), *objects(container.get("volumeDevices"))]
     found = False
     for other in taken:
-        if _normal(str(other.get("mountPath", other.get("devicePath", "")))) != path:
+        if normal_path(str(other.get("mountPath", other.get("devicePath", "")))) != path:
             continue
         found = True
         if compare.holds(mount, other, exact=marked is None):
@@ -236,10 +237,3 @@ def _mounted(
             raise LeftOutError(Code.CONFLICT, where, f"something is mounted there in {name}")
         changed.append(f"{name}: volumeMounts {mount['mountPath']}")
     return found
-
-
-def _normal(path: str) -> str:
-    """A path as the container runtime takes it, so that no other spelling hides a mount."""
-    if "//" in path or "/." in path or path[:1] != "/":
-        return posixpath.normpath("/" + path.lstrip("/"))
-    return path.rstrip("/") or "/"
