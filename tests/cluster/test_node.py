@@ -144,7 +144,7 @@ def deployed(node: Node) -> Iterator[Node]:
     for script in (certificate, everything, trust, "kubectl create namespace shop", opt_in):
         node.run(script)
     yield node
-    node.run(leave)
+    node.run(leave.replace("delete -k", "delete --wait=false -k"))  # a minute for the namespace
 
 
 def test_the_readme_leads_to_two_pods_that_are_ready(deployed: Node) -> None:
