@@ -62,8 +62,8 @@ unit: $(ready)  ## the fast tests: no cluster, no network
 cases: $(ready)  ## the gallery; UPDATE=1 writes what comes out into expected.yaml
 	@$(bin)/python -m pytest tests/test_cases.py $(if $(UPDATE),--update-cases)
 
-cluster: $(ready)  ## the tests on a real API server; builds it once (3 minutes, needs Go)
-	@tests/cluster/build.sh '$(KUBERNETES)' control_plane
+cluster: $(ready)  ## the tests on a real Kubernetes; builds it once (8 minutes, needs Go)
+	@tests/cluster/build.sh '$(KUBERNETES)' control_plane node
 	@INITJECT_CACHE='$(CACHE)' $(bin)/python -m pytest tests/cluster
 
 bench: $(ready)  ## what a review costs, as ratios measured in one run
