@@ -99,6 +99,8 @@ def policy(draw: st.DrawFn, number: int) -> Json:
         "mode": draw(st.sampled_from(("Enforce", "Enforce", "Enforce", "Audit"))),
         "placement": draw(placements()),
     }
+    if draw(st.integers(0, 3)) == 0:
+        spec |= {"optOut": "Forbid", "onConflict": "Reject", "onError": "Reject"}
     if draw(st.booleans()):
         into = [{"containers": ["*"], "mountPath": "/etc/app", "readOnly": True}]
         name = draw(st.sampled_from(("settings", "data")))
@@ -130,6 +132,12 @@ def step(draw: st.DrawFn, name: str) -> Json:
         st.sampled_from((["run"], ["--app", "${object.metadata.?labels.?app.orValue('none')}"]))
     )}  # fmt: skip
     found: Json = {"name": name, "container": container_}
+    if draw(st.integers(0, 3)) == 0:
+        container_["restartPolicy"] = "Always"
+    if "restartPolicy" in container_ or draw(st.integers(0, 3)) == 0:
+        container_["resources"] = {"requests": {"cpu": "10m", "memory": "16Mi"}}
+    if draw(st.booleans()):
+        container_["env"] = [{"name": "MODE", "value": "x"}, {"name": "URL", "value": "$(DB_HOST)"}]
     if draw(st.booleans()):
         found["borrow"] = {
             "container": draw(st.sampled_from(("*", "app"))),

@@ -96,16 +96,22 @@ class Views:
         return self.whole if self.binds(policy) else self.written
 
     def lending(self, policy: Policy, policies: Sequence[Policy]) -> Subject:
-        """The pod from which `policy` borrows: without the mounts of volumes that `policies` plan.
+        """The pod from which `policy` borrows and takes its size: without what `policies` plan.
 
-        Where nothing is hidden these would be borrowed back at the second call. The marker is not
-        asked: by it an author could hide a mount.
+        Where nothing is hidden that would count at the second call, and not at the first. The
+        marker is not asked: by it an author could hide a mount.
         """
         subject = self.of(policy)
-        if not self.binds(policy) or not any(step.borrow for step in policy.steps):
+        if not self.binds(policy) or not any(s.borrow or s.sidecar for s in policy.steps):
             return subject
-        volumes = {volume.name for other in policies for volume in other.volumes}
-        pod = match.without_mounts(subject.pod, volumes)
+        steps = {step.name for other in policies for step in other.steps}
+        mounts = {
+            (volume.name, target.mount["mountPath"])
+            for other in policies
+            for volume in other.volumes
+            for target in volume.mount_into
+        }
+        pod = match.unplanned(subject.pod, steps, mounts)
         return Subject(pod, self.request.namespace, self.namespace)
 
     def scopes(self, policies: Sequence[Policy]) -> dict[Subject, Scope]:

@@ -152,9 +152,20 @@ def _without(spec: Json, marker: ours.Marker) -> Json:
     return result
 
 
-def without_mounts(pod: Json, volumes: Collection[str]) -> Json:
-    """The pod without the mounts of these volumes."""
-    return {**pod, "spec": _unmounted_in(mapping(pod.get("spec")), volumes)}
+def unplanned(pod: Json, steps: Collection[str], mounts: Collection[tuple[str, str]]) -> Json:
+    """The pod without init containers and mounts (volume and path) that are planned."""
+    spec = dict(mapping(pod.get("spec")))
+    spec["initContainers"] = [
+        c for c in objects(spec.get("initContainers")) if c.get("name") not in steps
+    ]
+    spec["containers"] = [
+        {**c, "volumeMounts": [
+            m for m in objects(c.get("volumeMounts"))
+            if (m.get("name"), m.get("mountPath")) not in mounts
+        ]}
+        for c in objects(spec.get("containers"))
+    ]  # fmt: skip
+    return {**pod, "spec": spec}
 
 
 def _unmounted_in(spec: Json, volumes: Collection[str]) -> dict[str, Any]:
