@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.server import door
-from webhook.inject.decision import Code, Decision, Reason
+from webhook.inject.decision import Code, Decision, Options, Reason
 from webhook.policy.namespace import Namespace
 from webhook.server import limits, mutate
 
@@ -253,16 +253,27 @@ def labels(request: Any, policies: Any, namespace: Namespace | None, options: An
 
 
 @pytest.mark.parametrize(
-    ("seconds", "needed", "known"),
-    [(0.0, True, {"read": "yes"}), (30.0, True, {"known": "no"}), (0.0, False, {"known": "no"})],
+    ("seconds", "needed", "inject", "known"),
+    [
+        (0.0, True, "all", {"read": "yes"}),
+        (30.0, True, "all", {"known": "no"}),
+        (0.0, False, "all", {"known": "no"}),
+        (0.0, False, "opt-in", {"read": "yes"}),
+    ],
 )
 def test_a_namespace_is_read_only_when_needed_and_within_the_deadline(
-    seconds: float, needed: bool, known: dict[str, str]
+    seconds: float, needed: bool, inject: str, known: dict[str, str]
 ) -> None:
-    """A namespace that does not come in time is not known; one that nobody needs is not read."""
+    """A namespace that does not come in time is not known; one that nobody needs is not read.
+
+    Where namespaces opt in, each one's labels are needed.
+    """
     with (
         door.opened(
-            labels, policies=door.Policies(needs_namespace=needed), source=Slow(seconds)
+            labels,
+            policies=door.Policies(needs_namespace=needed),
+            options=Options(inject=inject),
+            source=Slow(seconds),
         ) as it,
         httpx.Client(verify=door.client_context()) as client,
     ):

@@ -96,6 +96,7 @@ class Mutate:
         self._metrics = metrics
         self._body_bytes = body_bytes
         self._source = source
+        self._all_need_labels = options.inject == "opt-in"
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one HTTP request."""
@@ -158,7 +159,8 @@ class Mutate:
         try:
             policies = self._policies.get()
             namespace = self._namespaces.get(request.namespace)
-            if namespace is None and self._source is not None and policies.needs_namespace:
+            needed = self._all_need_labels or policies.needs_namespace
+            if namespace is None and self._source is not None and needed:
                 reading = self._ask(self._source, request, scope)
                 namespace = await asyncio.create_task(reading)  # time-outs exist in tasks only
             decision = self._decide(request, policies, namespace, self._options)
