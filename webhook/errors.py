@@ -7,7 +7,7 @@ InitjectError
 ├── EvaluationError    a compiled expression failed on this pod (the policy's `onError` decides)
 └── PatchError         a patch that does not do what the plan says: always a bug of ours (HTTP 500)
 
-What an author wrote wrongly is no exception: it is a `Problem`, and all of them are returned at once.
+What an author wrote wrongly is no exception: it is a `Problem`, and all are returned at once.
 """
 
 from __future__ import annotations
