@@ -50,12 +50,12 @@ def _decided(
         return Decision(
             reasons=reasons, pod=pod, faulty=reason is not None and reason.code is Code.NO_POD
         )
-    warnings = tuple(scope.odd_values(pod, namespace))
-    reason = scope.left_alone(pod, request.namespace, namespace, options)
+    whole = Subject(pod, request.namespace, namespace)
+    warnings = tuple(scope.odd_values(whole, namespace))
+    reason = scope.left_alone(whole, namespace, options)
     if reason is not None:
         return Decision(reasons=(reason,), pod=pod, warnings=warnings)
-    annotations = match.mapping(match.mapping(pod.get("metadata")).get("annotations"))
-    views = Views(pod, ours.read_marker(annotations), request, namespace)
+    views = Views(whole, request, namespace)
     considered = policies.candidates(
         namespace=request.namespace,
         labels=views.written.labels,
@@ -63,9 +63,9 @@ def _decided(
         account=views.written.account,
         namespace_labels=namespace.labels if namespace is not None else None,
     )
-    if not considered and not views.enforcing and annotations.keys().isdisjoint(ours.ANNOTATIONS):
+    if not considered and not views.enforcing and not views.marked:
         return Decision(pod=pod, warnings=warnings)  # most pods of a cluster: nothing to say
-    draft = start(pod)
+    draft = start(whole, views.marker)
     draft.warnings += warnings
     _consider(considered, views, draft, options)
     return finished(draft, options, enforcing=views.enforcing)
@@ -74,18 +74,17 @@ def _decided(
 class Views:
     """The pod as policies see it: as its author wrote it, or whole where that is demanded."""
 
-    def __init__(
-        self, pod: match.Json, marker: ours.Marker, request: Request, namespace: Namespace | None
-    ) -> None:
+    def __init__(self, whole: Subject, request: Request, namespace: Namespace | None) -> None:
         self.request = request
         self.namespace = namespace
         self.enforcing = scope.enforcing(namespace)
-        self.whole = Subject(pod, request.namespace, namespace)
-        written = match.as_written(pod, marker)
-        self.written = (
-            self.whole if written is pod else Subject(written, request.namespace, namespace)
-        )
-        self.opted_out = scope.opted_out(pod) if self.enforcing else None
+        self.whole = self.written = whole
+        self.marked = not whole.annotations.keys().isdisjoint(ours.ANNOTATIONS)
+        self.marker = ours.read_marker(whole.annotations) if self.marked else ours.NO_MARKER
+        if self.marked:
+            written = match.as_written(whole.pod, self.marker)
+            self.written = Subject(written, request.namespace, namespace)
+        self.opted_out = scope.opted_out(whole) if self.enforcing else None
 
     def binds(self, policy: Policy) -> bool:
         """Whether the pod's author can neither leave this policy out nor hide from it."""
@@ -116,14 +115,15 @@ class Views:
 
     def scopes(self, policies: Sequence[Policy]) -> dict[Subject, Scope]:
         """What expressions see, for each way of seeing the pod, of what these policies read."""
+        subjects = {self.of(policy) for policy in policies}
         return {
             subject: judge.open_scope(
-                (p for p in policies if self.of(p) is subject),
+                [p for p in policies if self.of(p) is subject],
                 subject,
                 self.request,
                 self.namespace,
             )
-            for subject in {self.whole, self.written}
+            for subject in subjects
         }
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from webhook.inject import ours, patch, place, plan, resources
 from webhook.inject.decision import Code, Decision, LeftOutError, Options, Reason
-from webhook.inject.match import mapping, objects
+from webhook.inject.match import Subject, mapping, objects
 from webhook.inject.plan import Proposal, Standing
 from webhook.policy import quantity
 from webhook.policy.compiled import Policy
@@ -58,10 +58,9 @@ class Draft(msgspec.Struct):
             )
 
 
-def start(pod: Json) -> Draft:
+def start(whole: Subject, marker: ours.Marker) -> Draft:
     """The draft of a pod before any policy."""
-    marker = ours.read_marker(mapping(mapping(pod.get("metadata")).get("annotations")))
-    return Draft(pod, marker, plan.standing(pod, marker))
+    return Draft(whole.pod, marker, plan.standing(whole, marker))
 
 
 def _rejects(policy: Policy, code: Code) -> bool:
@@ -84,7 +83,9 @@ def finished(draft: Draft, options: Options, *, enforcing: bool) -> Decision:
         ours.MARKER: _marker(draft, enforcing=enforcing),
         ours.SKIPPED: ",".join(draft.skipped) or None,
     }
-    operations, after = patch.build(draft.pod, draft.applied, arrangement, annotations)
+    operations, after = patch.build(
+        draft.pod, draft.so_far, draft.applied, arrangement, annotations
+    )
     if draft.applied:
         draft.reasons += _costs(draft, after)
     return Decision(
@@ -154,6 +155,8 @@ def _keep_orphans(
     mounts: dict[str, dict[str, str]],
 ) -> None:
     old, so_far = draft.marker, draft.so_far
+    if old is ours.NO_MARKER:
+        return
     for name, entry in old.containers.items():
         if name in so_far.init and name not in containers:
             containers[name] = entry

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from webhook.expression.activation import Scope
-from webhook.inject import decide, judge, match, ours
+from webhook.inject import decide, judge, match
 from webhook.inject.decide import Views
 from webhook.inject.decision import Code, Decision, LeftOutError, Options, Reason
 from webhook.inject.match import Clause, mapping, objects
@@ -55,8 +55,8 @@ def explain(
     pod = request.object
     if pod is None or any(not reason.policy and _ends(reason) for reason in decision.reasons):
         return Explanation(decision, (), ())
-    marker = ours.read_marker(mapping(mapping(pod.get("metadata")).get("annotations")))
-    views = Views(pod, marker, request, namespace)
+    whole = match.Subject(pod, request.namespace, namespace)
+    views = Views(whole, request, namespace)
     scopes = views.scopes(policies.policies)
     verdicts = tuple(_verdict(p, views, scopes[views.of(p)], decision) for p in policies.policies)
     return Explanation(decision, verdicts, tuple(_order(decision, verdicts)))

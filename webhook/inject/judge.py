@@ -6,13 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import reduce
-from operator import or_
 from typing import Any
 
 from webhook.errors import EvaluationError
 from webhook.expression.activation import Scope
-from webhook.expression.reads import Reads
+from webhook.expression.reads import join
 from webhook.inject import match
 from webhook.inject.decision import Code, LeftOutError, Reason
 from webhook.inject.match import NamespaceUnknownError, Subject
@@ -47,7 +45,7 @@ def open_scope(
     policies: Iterable[Policy], subject: Subject, request: Request, namespace: Namespace | None
 ) -> Scope:
     """What the expressions of these policies can see of one review; converted when first asked."""
-    reads = reduce(or_, (policy.reads for policy in policies), Reads.none())
+    reads = join(*[policy.reads for policy in policies])
     return Scope(
         object=subject.pod, request=request.raw, namespace=_as_object(namespace), reads=reads
     )

@@ -13,9 +13,9 @@ from typing import Any
 from webhook.errors import PatchError
 from webhook.inject import apply
 from webhook.inject.decision import Operation
-from webhook.inject.match import mapping, objects
+from webhook.inject.match import mapping
 from webhook.inject.place import Arrangement
-from webhook.inject.plan import Item, Proposal
+from webhook.inject.plan import Item, Proposal, Standing
 
 Json = Mapping[str, Any]
 
@@ -27,24 +27,28 @@ def escape(part: str) -> str:
 
 def build(
     pod: Json,
+    so_far: Standing,
     proposals: Sequence[Proposal],
     arrangement: Arrangement,
     annotations: Mapping[str, str | None],
 ) -> tuple[tuple[Operation, ...], Json]:
     """The operations, and the pod after them.
 
-    `annotations` are ours: a text to set, None to remove. Raises `PatchError` if the operations do
-    not make the planned pod.
+    `so_far` is what stands in the pod, `annotations` are ours: a text to set, None to remove.
+    Raises `PatchError` if the operations do not make the planned pod.
     """
-    target = _target(pod, proposals, arrangement, annotations)
+    items = {item.name: item for proposal in proposals for item in proposal.containers}
+    volumes = [item for proposal in proposals for item in proposal.volumes]
+    mounts = _fresh_mounts(proposals)
     operations = (
-        *_init_containers(pod, proposals, arrangement),
-        *_volumes(pod, proposals),
-        *_mounts(pod, proposals),
+        *_init_containers(so_far.inits, items, arrangement),
+        *_volumes(so_far.volume_list, volumes),
+        *_mounts(so_far.containers, mounts),
         *_annotations(pod, annotations),
     )
     if not operations:
         return (), pod
+    target = _target(pod, so_far, items, volumes, mounts, arrangement, annotations)
     if apply.apply(pod, operations) != target:
         what = "the patch does not make the planned pod"
         raise PatchError(what)
@@ -52,11 +56,9 @@ def build(
 
 
 def _init_containers(
-    pod: Json, proposals: Sequence[Proposal], arrangement: Arrangement
+    current: Sequence[Json], items: Mapping[str, Item], arrangement: Arrangement
 ) -> Iterator[Operation]:
     path = "/spec/initContainers"
-    items = {item.name: item for proposal in proposals for item in proposal.containers}
-    current = objects(mapping(pod.get("spec")).get("initContainers"))
     if not current:
         if items:
             yield _add(path, [items[name].final for name in arrangement.order])
@@ -83,12 +85,13 @@ def _reordered(
             names.insert(index, name)
 
 
-def _volumes(pod: Json, proposals: Sequence[Proposal]) -> Iterator[Operation]:
+def _volumes(current: Sequence[Json], items: Sequence[Item]) -> Iterator[Operation]:
+    if not items:
+        return
     path = "/spec/volumes"
-    current = objects(mapping(pod.get("spec")).get("volumes"))
     index = {str(volume.get("name")): i for i, volume in enumerate(current)}
     fresh: list[Json] = []
-    for item in _all_volumes(proposals):
+    for item in items:
         if item.present is None:
             fresh.append(item.final)
         elif item.final is not item.present:
@@ -96,14 +99,8 @@ def _volumes(pod: Json, proposals: Sequence[Proposal]) -> Iterator[Operation]:
     yield from _append(path, fresh, exists=bool(current))
 
 
-def _all_volumes(proposals: Sequence[Proposal]) -> Iterator[Item]:
-    for proposal in proposals:
-        yield from proposal.volumes
-
-
-def _mounts(pod: Json, proposals: Sequence[Proposal]) -> Iterator[Operation]:
-    containers = objects(mapping(pod.get("spec")).get("containers"))
-    for index, mounts in sorted(_fresh_mounts(proposals).items()):
+def _mounts(containers: Sequence[Json], fresh: Mapping[int, list[Json]]) -> Iterator[Operation]:
+    for index, mounts in sorted(fresh.items()):
         exists = bool(containers[index].get("volumeMounts"))
         yield from _append(f"/spec/containers/{index}/volumeMounts", mounts, exists=exists)
 
@@ -169,24 +166,26 @@ def differences(path: str, before: Json, after: Json) -> Iterator[Operation]:
 
 def _target(
     pod: Json,
-    proposals: Sequence[Proposal],
+    so_far: Standing,
+    items: Mapping[str, Item],
+    volumes: Sequence[Item],
+    mounts: Mapping[int, list[Json]],
     arrangement: Arrangement,
     annotations: Mapping[str, str | None],
 ) -> Json:
     """The planned pod, made without the operations: what they are proven against."""
     spec = dict(mapping(pod.get("spec")))
-    items = {item.name: item.final for proposal in proposals for item in proposal.containers}
     if items:
-        there = {str(c.get("name")): c for c in objects(spec.get("initContainers"))}
-        spec["initContainers"] = [items.get(name) or there[name] for name in arrangement.order]
-    volumes = {item.name: item for item in _all_volumes(proposals)}
-    if volumes:
-        kept = [
-            volumes[n].final if (n := str(v.get("name"))) in volumes else v
-            for v in objects(spec.get("volumes"))
+        spec["initContainers"] = [
+            items[name].final if name in items else so_far.init[name] for name in arrangement.order
         ]
-        spec["volumes"] = kept + [item.final for item in volumes.values() if item.present is None]
-    mounts = _fresh_mounts(proposals)
+    if volumes:
+        by_name = {item.name: item for item in volumes}
+        kept = [
+            by_name[n].final if (n := str(v.get("name"))) in by_name else v
+            for v in so_far.volume_list
+        ]
+        spec["volumes"] = kept + [item.final for item in volumes if item.present is None]
     if mounts:
         spec["containers"] = [
             {**c, "volumeMounts": [*(c.get("volumeMounts") or ()), *mounts[i]]}

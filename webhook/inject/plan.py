@@ -61,7 +61,9 @@ class Standing(msgspec.Struct):
 
     marker: Marker
     init: dict[str, Json]
+    inits: list[Json]
     volumes: dict[str, Json]
+    volume_list: list[Json]
     containers: list[Json]
     names: set[str]
     # What earlier policies took: names of containers and "volume/NAME"; (container, path).
@@ -77,17 +79,19 @@ class Standing(msgspec.Struct):
         )
 
 
-def standing(pod: Json, marker: Marker) -> Standing:
+def standing(whole: Subject, marker: Marker) -> Standing:
     """The pod before any policy."""
-    spec = mapping(pod.get("spec"))
-    containers = objects(spec.get("containers"))
-    others = [*containers, *objects(spec.get("ephemeralContainers"))]
+    inits = objects(whole.spec.get("initContainers"))
+    volumes = objects(whole.spec.get("volumes"))
+    others = objects(whole.spec.get("ephemeralContainers"))
     return Standing(
         marker=marker,
-        init={str(c.get("name")): c for c in objects(spec.get("initContainers"))},
-        volumes={str(v.get("name")): v for v in objects(spec.get("volumes"))},
-        containers=containers,
-        names={str(c.get("name")) for c in others},
+        init={str(c.get("name")): c for c in inits},
+        inits=inits,
+        volumes={str(v.get("name")): v for v in volumes},
+        volume_list=volumes,
+        containers=whole.containers,
+        names={str(c.get("name")) for c in (*whole.containers, *others)},
     )
 
 

@@ -36,6 +36,8 @@ def _section(container: Json, name: str) -> Json:
 
 
 def _memory(container: Json) -> Fraction:
+    if not container.get("resources"):
+        return Fraction(0)
     text = _section(container, "limits").get(
         "memory", _section(container, "requests").get("memory")
     )

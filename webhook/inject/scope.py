@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from webhook.inject.decision import Code, Options, Reason
-from webhook.inject.match import mapping
+from webhook.inject.match import Subject, mapping
 from webhook.policy.namespace import Namespace
 from webhook.review.request import Request
 
@@ -77,27 +77,24 @@ def namespace_outside(name: str, namespace: Namespace | None, options: Options) 
     return None
 
 
-def left_alone(
-    pod: Json, name: str, namespace: Namespace | None, options: Options
-) -> Reason | None:
+def left_alone(whole: Subject, namespace: Namespace | None, options: Options) -> Reason | None:
     """Why no policy at all is asked about a pod, or None; never in an enforcing namespace."""
     if enforcing(namespace):
         return None
-    reason = namespace_outside(name, namespace, options)
-    if reason is None and mapping(pod.get("spec")).get("priorityClassName") == _NODE_CRITICAL:
+    reason = namespace_outside(whole.namespace_name, namespace, options)
+    if reason is None and whole.spec.get("priorityClassName") == _NODE_CRITICAL:
         reason = Reason(
             Code.NODE_CRITICAL,
             field="spec.priorityClassName",
             detail="a node cannot work without it",
         )
-    return reason or opted_out(pod)
+    return reason or opted_out(whole)
 
 
-def opted_out(pod: Json) -> Reason | None:
+def opted_out(whole: Subject) -> Reason | None:
     """The pod's own word against injection, by label or annotation, or None."""
-    metadata = mapping(pod.get("metadata"))
-    for place in ("labels", "annotations"):
-        value = mapping(metadata.get(place)).get(INJECT)
+    for place, texts in (("labels", whole.labels), ("annotations", whole.annotations)):
+        value = texts.get(INJECT)
         if value in _OFF:
             return Reason(
                 Code.OPTED_OUT, field=f"metadata.{place}[{INJECT}]", detail=f"set to {value}"
@@ -105,17 +102,17 @@ def opted_out(pod: Json) -> Reason | None:
     return None
 
 
-def odd_values(pod: Json, namespace: Namespace | None) -> Iterator[str]:
+_KNOWN = (*_ON, *_OFF)
+
+
+def odd_values(whole: Subject, namespace: Namespace | None) -> Iterator[str]:
     """A warning for each switch with a value that means nothing."""
-    metadata = mapping(pod.get("metadata"))
-    known = (*_ON, *_OFF)
-    for place in ("labels", "annotations"):
-        value = mapping(metadata.get(place)).get(INJECT)
-        if value is not None and value not in known:
-            yield f"{place[:-1]} {INJECT} of the pod has no meaning: use disabled or enabled"
+    for place, texts in (("label", whole.labels), ("annotation", whole.annotations)):
+        if texts.get(INJECT, "enabled") not in _KNOWN:
+            yield f"{place} {INJECT} of the pod has no meaning: use disabled or enabled"
     if namespace is None:
         return
-    if namespace.labels.get(INJECT, "enabled") not in known:
+    if namespace.labels.get(INJECT, "enabled") not in _KNOWN:
         name = namespace.name
         yield f"label {INJECT} of namespace {name} has no meaning: use enabled or disabled"
     if namespace.labels.get(ENFORCE, "true") not in ("true", "false"):
