@@ -23,9 +23,11 @@ sections = st.dictionaries(st.sampled_from((*NAMES, "nvidia.com/gpu")), amounts,
 
 @st.composite
 def resources(draw: st.DrawFn) -> Json:
-    """Requests and limits as the API server has them: a request where only a limit was written."""
-    limits = draw(sections)
-    return {"limits": limits, "requests": {**limits, **draw(sections)}}
+    """Requests and limits as the API server takes them: a request with each limit, none above."""
+    limits, requests = draw(sections), draw(sections)
+    lower = {name: min(requests.get(name, text), text, key=quantity.parse)
+             for name, text in limits.items()}  # fmt: skip
+    return {"limits": limits, "requests": {**requests, **lower}}
 
 
 @st.composite

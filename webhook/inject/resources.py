@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeGuard
 
 from webhook.policy import quantity
 
 Json = Mapping[str, Any]
 
 COPIED = ("cpu", "memory", "ephemeral-storage")
+_LONGEST = 128  # characters of an amount; the API server takes any number of digits
 _NONE: Json = {}
 
 
@@ -41,7 +42,14 @@ def _memory(container: Json) -> Fraction:
     text = _section(container, "limits").get(
         "memory", _section(container, "requests").get("memory")
     )
-    return _amount(text) if isinstance(text, str | int | float) else Fraction(0)
+    return _amount(text) if _is_amount(text) else Fraction(0)
+
+
+def _is_amount(value: object) -> TypeGuard[str | int | float]:
+    """Whether an amount is worth a place in memory: what was calculated from it is remembered."""
+    if isinstance(value, str):
+        return len(value) <= _LONGEST
+    return isinstance(value, int | float)
 
 
 Size = tuple[tuple[str, tuple[tuple[str, str | int | float], ...]], ...]
@@ -66,7 +74,7 @@ def model(containers: Sequence[Json]) -> Size:
 
 def _copied(section: Json) -> tuple[tuple[str, str | int | float], ...]:
     return tuple(
-        (key, section[key]) for key in COPIED if isinstance(section.get(key), str | int | float)
+        (key, section[key]) for key in COPIED if key in section and _is_amount(section[key])
     )
 
 
@@ -117,16 +125,20 @@ def guaranteed(pod: Json) -> bool:
 
 def _is_guaranteed(container: Json) -> bool:
     limits, requests = _section(container, "limits"), _section(container, "requests")
-    return all(
-        key in limits and _amount(limits[key]) == _amount(requests.get(key, limits[key])) != 0
-        for key in ("cpu", "memory")
-    )
+    for key in ("cpu", "memory"):
+        limit = limits.get(key)
+        request = requests.get(key, limit)
+        if not (_is_amount(limit) and _is_amount(request)):
+            return False
+        if not _amount(limit) == _amount(request) != 0:
+            return False
+    return True
 
 
 def _request(container: Json, key: str) -> Fraction:
     requests = _section(container, "requests")
     text = requests.get(key, _section(container, "limits").get(key))
-    return _amount(text) if isinstance(text, str | int | float) else Fraction(0)
+    return _amount(text) if _is_amount(text) else Fraction(0)
 
 
 def effective_request(spec: Json, key: str) -> Fraction:

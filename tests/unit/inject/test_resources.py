@@ -10,3 +10,12 @@ def test_an_amount_out_of_all_proportion_is_copied_as_it_is() -> None:
     size = resources.model([{"resources": {"limits": {"memory": "1e200", "cpu": "0.5"}}}])
 
     assert {"limits": {"memory": "1e200", "cpu": "500m"}} == resources.as_resources(size)
+
+
+def test_an_amount_of_a_thousand_digits_is_none() -> None:
+    """It measures nothing, and what is calculated from amounts is remembered."""
+    section = {"memory": "1" * 1000, "cpu": "1"}
+
+    assert (("requests", (("cpu", "1"),)),) == resources.model(
+        [{"resources": {"requests": section}}]
+    )
