@@ -26,6 +26,7 @@ KEYS = {"env": "name", "volumeMounts": "mountPath", "volumeDevices": "devicePath
 
 # Digests of short texts are remembered: pods of one workload carry the same ones again and again.
 _REMEMBERED = 256
+_TEXTS = frozenset((str,))
 
 
 class Marker(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -113,10 +114,18 @@ def _digest_of_text(text: str) -> str:
     return _short(_encoder.encode(text))
 
 
+@lru_cache(maxsize=2048)
+def _digest_of_words(words: tuple[str, ...]) -> str:
+    return _short(_encoder.encode(words))
+
+
 def digest(value: Any) -> str:
     """Five characters that change when the value does."""
-    if type(value) is str and len(value) <= _REMEMBERED:
+    kind = type(value)
+    if kind is str and len(value) <= _REMEMBERED:
         return _digest_of_text(value)
+    if kind is list and len(value) <= _REMEMBERED and set(map(type, value)) <= _TEXTS:
+        return _digest_of_words(tuple(value))
     return _short(_encoder.encode(value))
 
 
