@@ -98,7 +98,10 @@ def test_both_doors(case: Case, outcome: testing.Outcome) -> None:
 
 @every_case
 def test_again(case: Case, outcome: testing.Outcome) -> None:
-    """The pod that was returned, admitted again, gets no patch; nor with the server's additions."""
+    """The pod that was returned, admitted again, gets no patch; nor with the server's additions.
+
+    And the audit annotations are those of the first call, which a second one cannot overwrite.
+    """
     assert outcome.decision is not None
     if not outcome.decision.patch or outcome.decision.pod is None:
         return
@@ -110,6 +113,7 @@ def test_again(case: Case, outcome: testing.Outcome) -> None:
 
     assert [] == list(again.patch)
     assert [] == list(served.patch)
+    assert outcome.decision.audit == again.audit
 
 
 @every_case
