@@ -42,6 +42,26 @@ _TAKES = {
 }
 
 
+class _Program:
+    """An expression as the runtime knows it, with its costs.
+
+    Compiled when it is first asked and then kept: 20 KB, which an expression that is always
+    answered directly never needs.
+    """
+
+    __slots__ = ("_held", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._held: tuple[Any, Costs] | None = None
+
+    def get(self) -> tuple[Any, Costs]:
+        if self._held is None:
+            program = runtime.environment().compile(self._text)
+            self._held = program, cost.check(tree.read(program.serialize()))
+        return self._held
+
+
 @dataclass(frozen=True, slots=True)
 class Expression:
     """A compiled expression. `cost` is its worst case in the unit of `bounds`.
@@ -53,10 +73,14 @@ class Expression:
     reads: Reads
     cost: int
     suspicions: tuple[Suspicion, ...]
-    _program: Any
-    costs: Costs
+    _program: _Program
     _keys: frozenset[str]  # keys written out in the text, which an error may therefore name
     _direct: Direct | None = None  # answers without the runtime, where that is possible
+
+    @property
+    def costs(self) -> Costs:
+        """What it costs at worst, by the size of what it reads."""
+        return self._program.get()[1]
 
     def boolean(self, scope: Scope, parameters: Mapping[str, object] | None) -> bool:
         """What the condition says. Raises EvaluationError, whose text holds no value of the pod."""
@@ -73,9 +97,10 @@ class Expression:
                 return self._direct(scope.variables(parameters))
             except Undecided:
                 pass  # the runtime says it, or what is wrong
-        activation = scope.activation(self.reads, self.costs, parameters)
+        program, costs = self._program.get()
+        activation = scope.activation(self.reads, costs, parameters)
         try:
-            answer = self._program.eval(activation)
+            answer = program.eval(activation)
             result = answer.value()
         except (RuntimeError, TypeError, ValueError) as problem:
             raise EvaluationError(message.runtime(str(problem), self._keys)) from None
@@ -94,7 +119,7 @@ def compile(text: str, kind: Kind, *, parameters: Mapping[str, str]) -> Expressi
     if len(text) > bounds.MAX_LENGTH:
         what = f"the expression is longer than {bounds.MAX_LENGTH} characters"
         raise ExpressionError(what, offset=bounds.MAX_LENGTH, advice="split it")
-    program = _program(text, parameters)
+    program = _checked(text, parameters)
     root = tree.read(program.serialize())
     nodes = tree.walk(root)
     names.check_parameters(nodes, parameters)
@@ -108,14 +133,13 @@ def compile(text: str, kind: Kind, *, parameters: Mapping[str, str]) -> Expressi
         traced.reads,
         costs.usual,
         suspicions,
-        program,
-        costs,
+        _Program(text),
         names.keys(nodes),
         direct.compile(root),
     )
 
 
-def _program(text: str, parameters: Mapping[str, str]) -> Any:
+def _checked(text: str, parameters: Mapping[str, str]) -> Any:
     if not text.strip():
         what = "the expression is empty"
         raise ExpressionError(what)
