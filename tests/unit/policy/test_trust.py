@@ -49,6 +49,16 @@ def test_an_ordinary_variable_is_data(name: str) -> None:
         (["awk", "-v", "x=1", "{print}", "data"], {0, 1, 2, 3}),
         (["node", "-r", "mod", "-e", "run"], {0, 1, 2, 3, 4}),
         (["pwsh", "-Command", "run"], {0, 1, 2}),
+        (["cmd", "/c", "run", "data"], {0, 1, 2}),
+        (["sh", "-c", "--", "run", "data"], {0, 1, 2, 3}),
+        (["sh", "-c", "-e", "run", "data"], {0, 1, 2, 3}),
+        (["sed", "-e", "a", "-n", "-e", "b", "data"], {0, 1, 2, 3, 4, 5}),
+        (["node", "-p", "run", "data"], {0, 1, 2}),
+        (["busybox", "awk", "{print}", "data"], {0, 1, 2}),
+        (["wait", "data", "--", "sh", "-c", "run", "data"], {0, 1, 2, 3, 4, 5}),
+        (["wait", "sh", "data"], set()),
+        (["psql", "-h", "data", "-p", "data", "-Atc", "run", "data"], {0, 6}),
+        (["mysql", "--user=data", "--execute=run", "-e", "run", "data"], {0, 2, 4}),
     ],
 )
 def test_what_an_interpreter_reads_as_its_script(words: list[str], script: set[int]) -> None:
