@@ -25,7 +25,7 @@ Digests = Mapping[str, str]
 KEYS = {"env": "name", "volumeMounts": "mountPath", "volumeDevices": "devicePath"}
 
 # Digests of short texts are remembered: pods of one workload carry the same ones again and again.
-_REMEMBERED = 256
+_REMEMBERED = 256  # characters; what a pod's author chooses must not fill the memory
 _TEXTS = frozenset((str,))
 
 
@@ -124,7 +124,7 @@ def digest(value: Any) -> str:
     kind = type(value)
     if kind is str and len(value) <= _REMEMBERED:
         return _digest_of_text(value)
-    if kind is list and len(value) <= _REMEMBERED and set(map(type, value)) <= _TEXTS:
+    if kind is list and set(map(type, value)) <= _TEXTS and sum(map(len, value)) <= _REMEMBERED:
         return _digest_of_words(tuple(value))
     return _short(_encoder.encode(value))
 
