@@ -83,5 +83,5 @@ def _mounts(globs: tuple[Glob, ...], source: Json) -> list[Any]:
 
 
 def _is_token(mount: Json) -> bool:
-    path = str(mount.get("mountPath", "")).rstrip("/")
+    path = normal_path(str(mount.get("mountPath", "")))
     return path == trust.TOKEN_PATH or str(mount.get("name", "")).startswith(trust.TOKEN_VOLUME)

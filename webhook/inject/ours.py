@@ -119,12 +119,20 @@ def _digest_of_words(words: tuple[str, ...]) -> str:
     return _short(_encoder.encode(words))
 
 
+def _is_short(words: list[Any]) -> bool:
+    return (
+        len(words) <= _REMEMBERED
+        and set(map(type, words)) <= _TEXTS
+        and sum(map(len, words)) <= _REMEMBERED
+    )
+
+
 def digest(value: Any) -> str:
     """Five characters that change when the value does."""
     kind = type(value)
     if kind is str and len(value) <= _REMEMBERED:
         return _digest_of_text(value)
-    if kind is list and set(map(type, value)) <= _TEXTS and sum(map(len, value)) <= _REMEMBERED:
+    if kind is list and _is_short(value):
         return _digest_of_words(tuple(value))
     return _short(_encoder.encode(value))
 
