@@ -79,7 +79,9 @@ class Subject:
         self.labels = texts(self.metadata.get("labels"))
         self.annotations = texts(self.metadata.get("annotations"))
         self.containers = objects(self.spec.get("containers"))
-        self.account = str(self.spec.get("serviceAccountName") or "default")
+        # `serviceAccount` is the old name, which the API server still takes.
+        account = self.spec.get("serviceAccountName") or self.spec.get("serviceAccount")
+        self.account = str(account or "default")
         self.workloads = _workloads(self.metadata, self.labels)
 
     @property
