@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from webhook.inject import edit, ours
+from webhook.inject.match import normal_path
 from webhook.inject.ours import Digests, Leaves
 from webhook.policy import trust
 from webhook.policy.glob import Glob
@@ -31,6 +32,7 @@ _HARMLESS = frozenset(
     ("imagePullPolicy", "ports", "resizePolicy", "resources", "stdin", "stdinOnce",
      "terminationMessagePolicy", "tty")
 )  # fmt: skip
+_CREDENTIALS = "/var/run/secrets/"
 _MESSAGES = "/dev/termination-log"  # the API server's default for terminationMessagePath
 
 # Fields that the API server fills in by itself (kubernetes pkg/apis/core/v1/defaults.go), where
@@ -143,7 +145,7 @@ def _is_harmless(path: str, planned: Json, there: Leaves, wanted: Leaves) -> boo
         return not _is_planned(path, wanted) and not _refers(planned, f"$({variable})")
     if head == "terminationMessagePath":
         return bool(there[path] == _MESSAGES)
-    return head == "volumeMounts" and _is_token(path, there)
+    return head == "volumeMounts" and _is_credential(path, there)
 
 
 def _is_planned(path: str, wanted: Leaves) -> bool:
@@ -157,12 +159,16 @@ def _is_filled(path: str, wanted: Leaves) -> bool:
     return (field in _FILLED or path.endswith("httpGet/path")) and _is_planned(path, wanted)
 
 
-def _is_token(path: str, there: Leaves) -> bool:
-    """Whether a leaf is of the mount by which the API server hands out the account's token."""
+def _is_credential(path: str, there: Leaves) -> bool:
+    """Whether a leaf is of a mount where the platform hands out credentials, and no programs lie.
+
+    Webhooks of cloud providers put tokens there; at the account's own only the API server does.
+    """
     mount = edit.part(path)
-    name = there.get(f"{mount}/name")
-    where = ours.unescape(mount.partition("/")[2])
-    return where == trust.TOKEN_PATH and str(name).startswith(trust.TOKEN_VOLUME)
+    where = normal_path(ours.unescape(mount.partition("/")[2]))
+    if where == trust.TOKEN_PATH:
+        return str(there.get(f"{mount}/name")).startswith(trust.TOKEN_VOLUME)
+    return where.startswith(_CREDENTIALS)
 
 
 def _refers(planned: Json, reference: str) -> bool:

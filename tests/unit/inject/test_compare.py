@@ -138,7 +138,14 @@ def test_what_the_server_fills_into_our_parts_is_no_difference() -> None:
         "livenessProbe": {"httpGet": get, "periodSeconds": 10, "timeoutSeconds": 1},
         "env": [{"name": "PYTHONPATH", "valueFrom": {"fieldRef": field}}],
         "terminationMessagePath": "/dev/termination-log",
-        "volumeMounts": [{"name": f"{trust.TOKEN_VOLUME}x", "mountPath": trust.TOKEN_PATH}],
+        "volumeMounts": [
+            {"name": f"{trust.TOKEN_VOLUME}x", "mountPath": trust.TOKEN_PATH},
+            {
+                "name": "identity",
+                "mountPath": "/var/run/secrets/cloud.example.com",
+                "readOnly": True,
+            },
+        ],
     }
     volume = {"name": "v", "configMap": {"name": "c"}}
     stored = {"name": "v", "configMap": {"name": "c", "defaultMode": 420}}
@@ -154,6 +161,8 @@ def test_what_the_server_fills_into_our_parts_is_no_difference() -> None:
         {"volumeMounts": [*PLAN["volumeMounts"], {"name": "evil", "mountPath": "/bin"}]},
         {"volumeMounts": [{**PLAN["volumeMounts"][0], "subPath": "evil"}]},
         {"volumeMounts": [*PLAN["volumeMounts"], {"name": "evil", "mountPath": trust.TOKEN_PATH}]},
+        {"volumeMounts": [*PLAN["volumeMounts"],
+                          {"name": "evil", "mountPath": "/var/run/secrets/../../../bin"}]},
         {"volumeDevices": [{"name": "evil", "devicePath": "/bin/wait"}]},
         {"terminationMessagePath": "/bin/wait"},
         {"livenessProbe": {"exec": {"command": ["kill", "1"]}}},
@@ -164,7 +173,7 @@ def test_what_the_server_fills_into_our_parts_is_no_difference() -> None:
         {"env": [*PLAN["env"], {"name": "later", "value": "; evil"}]},
         {"brandNew": {"field": 1}},
     ],
-)
+)  # fmt: skip
 def test_where_opting_out_is_forbidden_nothing_stays_that_could_change_what_runs(
     addition: dict[str, Any],
 ) -> None:
