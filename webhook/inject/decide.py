@@ -133,7 +133,9 @@ def _consider(policies: Iterable[Policy], views: Views, draft: Draft, options: O
     if not matching:
         return
     scopes = views.scopes(matching)
-    for policy in sorted(matching, key=lambda p: p.audit):  # stable: planning order is kept
+    if len(matching) > 1:
+        matching.sort(key=lambda p: p.audit)  # stable: planning order is kept
+    for policy in matching:
         subject = views.of(policy)
         try:
             reason, values = judge.conditions(policy, subject, scopes[subject])

@@ -76,9 +76,12 @@ class LeftOutError(Exception):
 Operation = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Options:
-    """The few settings that decisions depend on (their meaning: docs/reference/settings.md)."""
+    """The few settings that decisions depend on (their meaning: docs/reference/settings.md).
+
+    Made once; compared by identity, so that what was found out under them can be remembered.
+    """
 
     inject: str = "all"  # or "opt-in"
     excluded: tuple[Glob, ...] = ()  # namespaces left alone in mode `all`

@@ -21,6 +21,7 @@ from webhook.policy.compiled import Borrow, Step
 
 Json = Mapping[str, Any]
 Parameters = Mapping[str, object]
+Holes = tuple[tuple[Path, Template, bool], ...]
 
 _OPENSHIFT_USERS = "openshift.io/sa.scc.uid-range"  # on namespaces whose users OpenShift assigns
 
@@ -47,13 +48,12 @@ def render(step: Step, where: str, lent: Lent, scope: Scope, parameters: Paramet
     fails or there is nothing to borrow from.
     """
     subject = lent.subject
-    prepared = _prepared(step, step.os == "windows", _fixed_user(subject))
-    container, digests = dict(prepared.container), dict(prepared.digests)
-    for path, template in step.holes:
-        _put(container, path, _filled(template, scope, parameters, f"{where}.container", path))
-    sized = _sized(step, lent.size, _guaranteed(step, subject))
-    container.update(sized.container)
-    digests.update(sized.digests)
+    guaranteed = step.sidecar and resources.guaranteed(subject.pod)
+    fixed = _fixed(step, lent.size, guaranteed, _fixed_user(subject))
+    if not fixed.moving:
+        return fixed.rendered
+    container, digests = dict(fixed.rendered.container), dict(fixed.rendered.digests)
+    _fill(container, fixed.holes, where, scope, parameters)
     if step.borrow is not None:
         source = _lender(step.borrow, where, subject)
         container = borrow.with_borrowed(container, step.borrow, source)
@@ -62,53 +62,71 @@ def render(step: Step, where: str, lent: Lent, scope: Scope, parameters: Paramet
     if step.guarded:
         _guard(container, where)
         container = rules.stored(container)
-    for name in prepared.moving:
+    for name in fixed.moving:
         if name in container:
             digests.update(ours.digests(ours.leaves({name: container[name]})))
     return Rendered(step.name, container, digests)
 
 
-class _Part(msgspec.Struct, frozen=True):
-    """Some fields of a container with their digests; `moving` are fields that differ by pod."""
+def _fill(
+    container: dict[str, Any], holes: Holes, where: str, scope: Scope, parameters: Parameters
+) -> None:
+    for path, template, expanded in holes:
+        try:
+            text = template.render(scope, parameters, expanded=expanded)
+        except EvaluationError as error:
+            raise _failed(where, path, str(error)) from None
+        if "\0" in text:
+            raise _failed(where, path, "holds a NUL character")
+        _put(container, path, text)
 
-    container: Json
-    digests: Mapping[str, str]
-    moving: tuple[str, ...] = ()
+
+def _failed(where: str, path: Path, what: str) -> LeftOutError:
+    return LeftOutError(Code.TEMPLATE_FAILED, f"{where}.container.{field_name(path)}", what)
+
+
+class _Fixed(msgspec.Struct, frozen=True):
+    """What of a step is the same in every pod of one size, and what differs.
+
+    `rendered` has the digests of the fields that do not move; `moving` are the others. `holes` are
+    the step's, each with whether the kubelet expands `$(NAME)` in its field.
+    """
+
+    rendered: Rendered
+    moving: tuple[str, ...]
+    holes: Holes
 
 
 _BORROWED = ("image", "imagePullPolicy", "env", "envFrom", "volumeMounts", "securityContext")
 
 
 @lru_cache(maxsize=4096)
-def _prepared(step: Step, windows: bool, fixed_user: bool) -> _Part:
-    """What of a step is the same in every pod: its container with defaults, and most digests."""
+def _fixed(step: Step, size: resources.Size, guaranteed: bool, fixed_user: bool) -> _Fixed:
+    """A step with its defaults and resources, its holes still open."""
     container = {"name": step.name, **step.container}
     if step.borrow is None or not step.borrow.image:
-        written = step.container.get("securityContext")
+        written, windows = step.container.get("securityContext"), step.os == "windows"
         container["securityContext"] = harden.hardened(
             written, windows=windows, fixed_user=fixed_user, lender=None
         )
+    container.pop("resources", None)
+    sized = _sized(step, size, guaranteed=guaranteed)
+    if sized:
+        container["resources"] = sized
     moving = {str(path[0]) for path, _ in step.holes} | set(_BORROWED if step.borrow else ())
     if step.guarded:
         moving |= set(container)
     still = {name: value for name, value in container.items() if name not in moving}
-    return _Part(container, ours.digests(ours.leaves(still)), tuple(sorted(moving)))
+    rendered = Rendered(step.name, container, ours.digests(ours.leaves(still)))
+    holes = tuple((path, template, _expanded(path)) for path, template in step.holes)
+    return _Fixed(rendered, tuple(sorted(moving)), holes)
 
 
-@lru_cache(maxsize=4096)
-def _sized(step: Step, size: resources.Size, guaranteed: bool) -> _Part:
-    """The resources of a step in a pod of that size, as a container without anything else."""
+def _sized(step: Step, size: resources.Size, *, guaranteed: bool) -> Json:
     written = mapping(step.container.get("resources"))
     if step.sidecar:
-        wanted = resources.equalised(written) if guaranteed else written
-    else:
-        wanted = resources.fitted(written, resources.as_resources(size))
-    container = {"resources": wanted} if wanted else {}
-    return _Part(container, ours.digests(ours.leaves(container)))
-
-
-def _guaranteed(step: Step, subject: Subject) -> bool:
-    return step.sidecar and resources.guaranteed(subject.pod)
+        return resources.equalised(written) if guaranteed else written
+    return resources.fitted(written, resources.as_resources(size))
 
 
 def _lender(wanted: Borrow, where: str, subject: Subject) -> Json:
@@ -136,22 +154,6 @@ def _expanded(path: Path) -> bool:
 
 def _is_variable(path: Path) -> bool:
     return path[0] == "env" and path[-1] == "value"
-
-
-def _filled(
-    template: Template, scope: Scope, parameters: Parameters, where: str, path: Path
-) -> str:
-    try:
-        text: str = template.render(scope, parameters, expanded=_expanded(path))
-    except EvaluationError as error:
-        raise LeftOutError(
-            Code.TEMPLATE_FAILED, f"{where}.{field_name(path)}", str(error)
-        ) from None
-    if "\0" in text:
-        raise LeftOutError(
-            Code.TEMPLATE_FAILED, f"{where}.{field_name(path)}", "holds a NUL character"
-        )
-    return text
 
 
 def _put(container: dict[str, Any], path: Path, text: str) -> None:

@@ -65,17 +65,14 @@ def model(containers: Sequence[Json]) -> Size:
     if not containers:
         return ()
     largest = containers[0] if len(containers) == 1 else max(containers, key=_memory)
-    return tuple(
-        (name, copied)
-        for name in ("limits", "requests")
-        if (copied := _copied(_section(largest, name)))
-    )
-
-
-def _copied(section: Json) -> tuple[tuple[str, str | int | float], ...]:
-    return tuple(
-        (key, section[key]) for key in COPIED if key in section and _is_amount(section[key])
-    )
+    size = []
+    for name in ("limits", "requests"):
+        section = _section(largest, name)
+        found = [(key, section[key]) for key in COPIED if key in section]
+        copied = tuple([pair for pair in found if _is_amount(pair[1])])
+        if copied:
+            size.append((name, copied))
+    return tuple(size)
 
 
 def as_resources(size: Size) -> Json:

@@ -7,6 +7,7 @@ which wins over the list of excluded namespaces. A pod can leave itself out, nev
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from webhook.inject.decision import Code, Options, Reason
@@ -69,12 +70,16 @@ def namespace_outside(name: str, namespace: Namespace | None, options: Options) 
     if options.inject == "opt-in":
         known = "is not labelled" if namespace is not None else "has labels that are not known"
         return Reason(Code.NAMESPACE_NOT_OPTED_IN, field=INJECT, detail=f"namespace {name} {known}")
-    for glob in options.excluded:  # for most pods the last thing that is asked: no generator
-        if glob.matches(name):
-            return Reason(
-                Code.NAMESPACE_EXCLUDED, detail=f"namespace {name} is on the list of excluded ones"
-            )
+    if _excluded(name, options):
+        return Reason(
+            Code.NAMESPACE_EXCLUDED, detail=f"namespace {name} is on the list of excluded ones"
+        )
     return None
+
+
+@lru_cache(maxsize=4096)
+def _excluded(name: str, options: Options) -> bool:
+    return any(glob.matches(name) for glob in options.excluded)
 
 
 def left_alone(whole: Subject, namespace: Namespace | None, options: Options) -> Reason | None:
