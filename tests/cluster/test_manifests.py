@@ -47,7 +47,8 @@ def test_the_api_server_takes_every_manifest(api: Api, overlay: Path) -> None:
         if value["kind"] != "Namespace"
     }
 
-    faults = {name: (a.code, a.message) for name, a in answers.items() if a.code != 201}
+    there = {201, 409}  # another test has created our ServiceAccount
+    faults = {name: (a.code, a.message) for name, a in answers.items() if a.code not in there}
     assert {} == faults
     assert [] == [warning for answer in answers.values() for warning in answer.warnings]
 
