@@ -42,6 +42,8 @@ def _opened(pointer: str, copied: dict[str, Any]) -> Any:
         holder = _opened(parent, copied)
         key = _key(holder, last)
         child = holder[key]
+        if not isinstance(child, dict | list):
+            raise TypeError(pointer)  # a text is no list, whatever Python makes of it
         found = dict(child) if isinstance(child, dict) else list(child)
         holder[key] = copied[pointer] = found
     return found

@@ -10,7 +10,7 @@ import msgspec
 
 from webhook.inject import ours, patch, place, plan, resources
 from webhook.inject.decision import Code, Decision, LeftOutError, Options, Reason
-from webhook.inject.match import Subject, mapping, objects
+from webhook.inject.match import Subject, mapping, objects, texts
 from webhook.inject.plan import Proposal, Standing
 from webhook.policy import quantity
 from webhook.policy.compiled import Policy
@@ -73,16 +73,18 @@ def finished(draft: Draft, options: Options, *, enforcing: bool) -> Decision:
     """The decision that a draft comes to: placed, patched, marked."""
     if draft.denials:
         return _denied(draft)
+    annotations = {
+        ours.MARKER: _marker(draft, enforcing=enforcing),
+        ours.SKIPPED: ",".join(draft.skipped) or None,
+    }
+    if not _has_room(draft.pod, annotations):
+        return _without_room(draft)
     audit = _audit_annotations(draft)
     blocks = [_block(proposal) for proposal in draft.applied]
     arrangement = place.arrange(list(draft.so_far.init), blocks, options.keep_first)
     for key, clause in arrangement.contradictions:
         draft.reasons.append(Reason(Code.PLACEMENT, key, "placement", clause))
         draft.warnings.append(f"initject policy {key}: placement: {clause}")
-    annotations = {
-        ours.MARKER: _marker(draft, enforcing=enforcing),
-        ours.SKIPPED: ",".join(draft.skipped) or None,
-    }
     operations, after = patch.build(
         draft.pod, draft.so_far, draft.applied, arrangement, annotations
     )
@@ -94,6 +96,39 @@ def finished(draft: Draft, options: Options, *, enforcing: bool) -> Decision:
         warnings=tuple(draft.warnings),
         reasons=tuple(draft.reasons),
         audit=audit,
+    )
+
+
+# All annotations of an object together (apimachinery `TotalAnnotationSizeLimitB`): the API server
+# refuses a pod with more, also under an ignoring webhook.
+_ROOM = 256 * 1024
+
+
+def _has_room(pod: Json, ours_: Mapping[str, str | None]) -> bool:
+    """Whether the pod's annotations and ours stay within what the API server takes."""
+    others = texts(mapping(pod.get("metadata")).get("annotations"))
+    both = (*others.items(), *ours_.items())
+    characters = sum([len(key) + len(text) for key, text in both if text])
+    if characters * 4 <= _ROOM:  # UTF-8 at its widest: no need to encode
+        return True
+    wanted = {**others, **ours_}
+    return sum(len(f"{key}{text}".encode()) for key, text in wanted.items() if text) <= _ROOM
+
+
+def _without_room(draft: Draft) -> Decision:
+    """A pod whose annotations leave no room for the marker: nothing can be injected into it."""
+    planned = {proposal.policy.key for proposal in draft.applied}
+    draft.reasons = [r for r in draft.reasons if r.policy not in planned and r.policy]
+    full = LeftOutError(Code.CONFLICT, "metadata.annotations", "leave no room for a marker")
+    for proposal in draft.applied:
+        draft.leave_out(proposal.policy, full)
+    if draft.denials:
+        return _denied(draft)
+    return Decision(
+        pod=draft.pod,
+        warnings=tuple(draft.warnings),
+        reasons=tuple(draft.reasons),
+        audit=_stated({"skipped": draft.skipped, "audited": draft.audited}),
     )
 
 

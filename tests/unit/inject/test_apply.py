@@ -92,9 +92,11 @@ def test_applying_agrees_with_an_independent_library(
         {"op": "remove", "path": "/missing"},
         {"op": "replace", "path": "/list/2", "value": 1},
         {"op": "replace", "path": "/scalar/a", "value": 1},
+        {"op": "add", "path": "/text/-", "value": 1},
+        {"op": "add", "path": "/text/0", "value": 1},
     ],
 )
 def test_a_patch_that_does_not_apply_is_a_bug(operation: dict[str, Any]) -> None:
     """An operation whose place is not there raises, so that no such patch leaves the house."""
     with pytest.raises(PatchError):
-        apply({"list": [1, 2], "scalar": 1}, [operation])
+        apply({"list": [1, 2], "scalar": 1, "text": "ab"}, [operation])

@@ -201,3 +201,21 @@ def test_a_refusal_names_the_policy_that_refused() -> None:
 
     assert ("refuses",) == decision.refused_by
     assert {"refused": "refuses", "skipped": "skips=conflict"} == decision.audit
+
+
+@pytest.mark.parametrize("spec", ["", "onConflict: Reject\n"])
+def test_a_pod_without_room_for_a_marker_is_not_broken(spec: str) -> None:
+    """Annotations that fill what the API server takes leave the policy out, or refuse the pod."""
+    pod = testing.pod(annotations={"note": "é" * (128 * 1024 - 60)})
+    decision = admit(pod, policy("one", spec))
+
+    assert () == decision.patch
+    assert [(Code.CONFLICT, "one")] == codes(decision)
+    assert bool(spec) is not decision.allowed
+
+
+def test_a_pod_with_long_annotations_is_injected() -> None:
+    """As long as both fit, long annotations are no reason to do nothing."""
+    decision = admit(testing.pod(annotations={"note": "x" * 250_000}), policy("one"))
+
+    assert ("one",) == decision.applied
