@@ -35,13 +35,18 @@ class Served:
 
 @contextmanager
 def serve(cluster: Path, folder: Path, ca: trustme.CA, *flags: str) -> Iterator[Served]:
-    """Serve with the policies in `folder`/policies and a certificate by `ca`, until the end."""
+    """Serve with a certificate by `ca` and the policies in `folder`/policies, until the end.
+
+    Without such a folder `flags` say where policies come from.
+    """
     (folder / "tls").mkdir()
     certify(folder / "tls", ca)
     port, health = next(PORTS), next(PORTS)
+    policies = folder / "policies"
     command = [
         *(sys.executable, "-m", "webhook", "serve", f"--port={port}", f"--health-port={health}"),
-        *(f"--policies={folder / 'policies'}", f"--cert-dir={folder / 'tls'}"),
+        *([f"--policies={policies}"] if policies.exists() else []),
+        f"--cert-dir={folder / 'tls'}",
         *("--reload-seconds=0.1", "--certificate-seconds=0.1", "--drain-seconds=0.1", *flags),
     ]
     with (folder / "serve.log").open("wb") as out:

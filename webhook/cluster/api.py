@@ -120,8 +120,8 @@ class Api:
     async def watch(self, path: str, version: str, seconds: float) -> AsyncGenerator[list[Event]]:
         """What changes in a collection after `version`, as it comes, for `seconds` at most.
 
-        Yields what has come together, with bookmarks. Raises ApiError, GoneError. Whether somebody
-        is still at the other end is not known before the time is over.
+        Yields what has come together, with bookmarks, and nothing once it has begun. Raises
+        ApiError, GoneError. A connection that died in silence is found out when the time is over.
         """
         query = {
             "watch": "true",
@@ -134,6 +134,7 @@ class Api:
             answer = await self._ask(path, query)
         rest = b""
         try:
+            yield []
             while True:
                 async with _failing(), asyncio.timeout_at(end):
                     chunk = await answer.content.readany()

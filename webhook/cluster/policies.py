@@ -27,8 +27,9 @@ PATHS = {
     model.NAMESPACED_KIND: f"/apis/{model.API_VERSION}/initpolicies",
 }
 SHOWN = 20  # problems in a log line; a guess
-# Between two sets in force while changes keep coming: the first change is in force at once, and a
-# thousand of them make a few sets. Guesses: a set of a thousand policies takes some 10 ms.
+# Between two sets in force: a lone change is in force at once, and a thousand make a few sets. Each
+# change that came in one gap makes the next longer: above 20 a second it grows to the last. Guesses:
+# a set of a thousand policies takes some 10 ms.
 FIRST_GAP, LAST_GAP = 0.05, 1.0
 
 
@@ -58,6 +59,7 @@ class Watched:
         self._taken = taken
         self._judged: dict[str, Mapping[Key, Judged]] = {}
         self._news = asyncio.Event()
+        self._changes = 0
         self._compiling = asyncio.Lock()
         self._refused: frozenset[tuple[str, str]] = frozenset()
 
@@ -72,6 +74,7 @@ class Watched:
 
         def changed(held: Mapping[Key, Judged]) -> None:
             self._judged[kind] = held
+            self._changes += 1
             self._news.set()
 
         path = PATHS[kind]
@@ -83,16 +86,15 @@ class Watched:
         for reflector in self.reflectors:
             await reflector.listed.wait()
         self._news.set()
-        loop = asyncio.get_running_loop()
         gap = FIRST_GAP
         while True:
-            waiting = loop.time()
             await self._news.wait()
-            gap = FIRST_GAP if loop.time() - waiting > gap else min(2 * gap, LAST_GAP)
             self._news.clear()
             await self._build()
             self.built.set()
+            before = self._changes
             await asyncio.sleep(gap)
+            gap = min(max(FIRST_GAP, FIRST_GAP * (self._changes - before)), LAST_GAP)
 
     async def _build(self) -> None:
         judged = [one for kind in PATHS for one in self._judged[kind].values()]

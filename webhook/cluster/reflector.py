@@ -21,7 +21,7 @@ log = logging.getLogger("webhook.cluster")
 # that not all collections and replicas do it at once. Guesses: a request each minute costs nothing.
 WATCH_SECONDS = (40.0, 60.0)
 # Between two attempts: doubled from the first to the last, each time a part between half and all.
-FIRST_PAUSE, LAST_PAUSE = 0.2, 5.0  # guesses: back within seconds after an outage of any length
+FIRST_PAUSE, LAST_PAUSE = 0.2, 3.0  # guesses: back within seconds after an outage of any length
 STEADY = 2.0  # seconds that an attempt must have lasted for the next one to be a first again
 
 Value = TypeVar("Value")
@@ -125,8 +125,9 @@ class Reflector(Generic[Value]):
         seconds = random.uniform(*WATCH_SECONDS)  # noqa: S311  # no secret
         async with aclosing(self._api.watch(self._path, self._version, seconds)) as watching:
             async for events in watching:
-                await self._apply(events)
-                self._version = events[-1].version
+                if events:
+                    await self._apply(events)
+                    self._version = events[-1].version
                 self._heard()
         self._heard()
 
