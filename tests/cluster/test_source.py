@@ -17,20 +17,17 @@ from pathlib import Path
 import httpx
 import pytest
 import trustme
-import yaml
 
 from tests import needs
-from tests.cluster import control_plane, machine, registration, serving
+from tests.cluster import control_plane, machine, registration, serving, test_manifests
 from tests.cluster.api import Api, Json
 from tests.cluster.conftest import BINARIES
 from tests.cluster.network import Inside
 from tests.cluster.parts import Parts
 from tests.cluster.registration import until
-from tests.house.tree import CHECKOUT
 from webhook import testing
 
 CLUSTER = "/apis/initject.dev/v1alpha1/clusterinitpolicies"
-CRDS = CHECKOUT / "deploy/crds/crds.yaml"
 NAMESPACE = "shop"
 
 
@@ -79,9 +76,9 @@ def plane(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     try:
         api.space("default")
         api.space(NAMESPACE)
-        api.ensure(*yaml.safe_load_all(CRDS.read_text()))
-        until(lambda: api.ask("GET", CLUSTER).code == 200, "the CRDs are served")
-        flags = ("--source=cluster", f"--kubeconfig={top / 'cluster' / 'kubeconfig'}")
+        install(api)
+        (top / "kubeconfig").write_text(json.dumps(kubeconfig(api, top / "cluster")))
+        flags = ("--source=cluster", f"--kubeconfig={top / 'kubeconfig'}")
         with serving.serve(top / "cluster", top, ca, *flags) as served:
             url, bundle = served.url, ca.cert_pem.bytes()
             hook = registration.webhook("inject.initject.dev", url, bundle)
@@ -94,6 +91,26 @@ def plane(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         machine.down(top / "cluster")
         for one in (process, *plane.started):
             one.wait()
+
+
+def install(api: Api) -> None:
+    """What the overlay `cluster-mode` needs to be there: CRDs, an identity, its rights."""
+    kinds = ("CustomResourceDefinition", "Namespace", "ServiceAccount", "ClusterRole")
+    for value in test_manifests.rendered(test_manifests.CLUSTER_MODE):
+        if value["kind"].startswith(kinds):
+            api.ensure(value)
+    until(lambda: api.ask("GET", CLUSTER).code == 200, "the CRDs are served")
+
+
+def kubeconfig(api: Api, cluster: Path) -> Json:
+    """The administrator's, but for the identity: our service account, with its rights alone."""
+    found: Json = json.loads((cluster / "kubeconfig").read_text())
+    path = "/api/v1/namespaces/initject/serviceaccounts/initject/token"
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+    answer = api.ask("POST", path, request)
+    assert answer.code == 201, answer.message
+    found["users"][0]["user"] = {"token": answer.body["status"]["token"]}
+    return found
 
 
 def policy(name: str, app: str, *, step: str = "", **spec: object) -> Json:
@@ -238,7 +255,7 @@ def test_a_thousand_policies_are_taken_over_in_a_few_steps(
     sets = len(plane.logged("policies taken over")) - taken
 
     began = time.monotonic()
-    config = f"--kubeconfig={plane.folder / 'kubeconfig'}"
+    config = f"--kubeconfig={plane.folder.parent / 'kubeconfig'}"
     with serving.serve(plane.folder, tmp_path, ca, "--source=cluster", config) as second:
         ready = time.monotonic() - began
         own = plane.metric('initject_policies{kind="InitPolicy"}')
