@@ -8,10 +8,11 @@ import signal
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -39,7 +40,7 @@ class Plane:
     api: Api
     inside: Inside
     served: serving.Served
-    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    started: list[subprocess.Popen[bytes]]
 
     def metric(self, name: str) -> float:
         """One series of /metrics, by its name and labels as they are printed."""
@@ -73,6 +74,7 @@ def plane(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     process = machine.up(BINARIES, top / "cluster", "--control-plane-only")
     inside = Inside(machine.first_process(top / "cluster"))
     api = Api(inside, top / "cluster" / "pki" / "ca.crt")
+    started: list[subprocess.Popen[bytes]] = []
     try:
         api.space("default")
         api.space(NAMESPACE)
@@ -83,13 +85,14 @@ def plane(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             url, bundle = served.url, ca.cert_pem.bytes()
             hook = registration.webhook("inject.initject.dev", url, bundle)
             registration.register(api, "initject", hook)
-            plane = Plane(top / "cluster", api, inside, served)
-            yield plane
+            yield Plane(top / "cluster", api, inside, served, started)
     finally:
         api.close()
         inside.close()
         machine.down(top / "cluster")
-        for one in (process, *plane.started):
+        process.wait()
+        for one in started:
+            one.kill()  # nsenter, which stops when what it runs is stopped
             one.wait()
 
 
@@ -105,12 +108,17 @@ def install(api: Api) -> None:
 def kubeconfig(api: Api, cluster: Path) -> Json:
     """The administrator's, but for the identity: our service account, with its rights alone."""
     found: Json = json.loads((cluster / "kubeconfig").read_text())
+    found["users"][0]["user"] = {"token": token(api)}
+    return found
+
+
+def token(api: Api) -> str:
+    """One of our service account, as the kubelet gets it for our pods."""
     path = "/api/v1/namespaces/initject/serviceaccounts/initject/token"
     request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
     answer = api.ask("POST", path, request)
     assert answer.code == 201, answer.message
-    found["users"][0]["user"] = {"token": answer.body["status"]["token"]}
-    return found
+    return str(answer.body["status"]["token"])
 
 
 def policy(name: str, app: str, *, step: str = "", **spec: object) -> Json:
@@ -206,6 +214,32 @@ def test_a_wrong_policy_is_out_of_force_and_disturbs_no_other(plane: Plane) -> N
     soon(lambda: plane.metric(out), 0)
 
 
+# A pod's view: what the kubelet mounts and sets. The mount ends with the process.
+IN_A_POD = """
+mount -t tmpfs none /run && mkdir -p /run/secrets/kubernetes.io/serviceaccount
+mount --bind "$1" /run/secrets/kubernetes.io/serviceaccount
+export KUBERNETES_SERVICE_HOST=198.18.0.1 KUBERNETES_SERVICE_PORT=6443
+shift; exec "$@"
+"""
+
+
+def test_in_a_pod_the_service_account_is_used_and_its_token_read_again(
+    plane: Plane, ca: trustme.CA, tmp_path: Path
+) -> None:
+    """A token that is refused is no end: the kubelet may already have written another."""
+    account = tmp_path / "account"
+    account.mkdir()
+    (account / "ca.crt").write_bytes((plane.folder / "pki" / "ca.crt").read_bytes())
+    (account / "token").write_text("expired")
+    write = threading.Timer(3, (account / "token").write_text, [token(plane.api)])
+    write.start()
+    shell = ["unshare", "--mount", "sh", "-euc", IN_A_POD, "sh", str(account)]
+
+    with serving.serve(plane.folder, tmp_path, ca, "--source=cluster", within=shell) as pod:
+        assert "HTTP 401: Unauthorized" in pod.printed()
+    write.join()
+
+
 def test_labels_of_namespaces_are_seen_and_followed(plane: Plane) -> None:
     """A policy that selects namespaces by label finds those that have it now."""
     selector = {"namespaceSelector": {"matchLabels": {"team": "blue"}}}
@@ -283,8 +317,8 @@ def cpu(process: subprocess.Popen[bytes]) -> float:
     return time.clock_gettime(~process.pid << 3 | 2)
 
 
-def stop_api_server(plane: Plane) -> None:
-    """Kill the control plane's kube-apiserver."""
+def signal_api_server(plane: Plane, number: signal.Signals) -> None:
+    """Send a signal to the control plane's kube-apiserver."""
     ours = os.readlink(f"/proc/{machine.first_process(plane.folder)}/ns/pid")
     (process,) = (
         int(path.name)
@@ -292,7 +326,7 @@ def stop_api_server(plane: Plane) -> None:
         if path.joinpath("comm").read_text() == "kube-apiserver\n"
         and os.readlink(path / "ns" / "pid") == ours
     )
-    os.kill(process, signal.SIGKILL)
+    os.kill(process, number)
 
 
 def start_api_server(plane: Plane) -> None:
@@ -332,7 +366,7 @@ def test_without_the_api_server_policies_stay_in_force(plane: Plane) -> None:
     plane.api.ensure(policy("lasting", "lasting"))
     soon(lambda: plane.steps("lasting"), ["lasting"])
 
-    stop_api_server(plane)
+    signal_api_server(plane, signal.SIGKILL)
     time.sleep(0.5)
     began = cpu(plane.served.process)
     time.sleep(away)
@@ -351,6 +385,24 @@ def test_without_the_api_server_policies_stay_in_force(plane: Plane) -> None:
     soon(lambda: bool(plane.logged("source read again")), True)
 
 
+def test_an_api_server_that_hangs_holds_up_nothing(plane: Plane) -> None:
+    """Its connections stay open and say nothing: what is known goes on being used."""
+    plane.api.ensure(policy("patient", "patient"))
+    soon(lambda: plane.steps("patient"), ["patient"])
+
+    signal_api_server(plane, signal.SIGSTOP)
+    try:
+        began = cpu(plane.served.process)
+        time.sleep(3)
+        assert ["patient"] == review(plane, "patient")
+        assert 200 == plane.health("/readyz").status_code
+        assert cpu(plane.served.process) - began < 0.3
+    finally:
+        signal_api_server(plane, signal.SIGCONT)
+    replace(plane.api, policy("patient", "patient", step="changed"))
+    soon(lambda: plane.steps("patient"), ["changed"], 20)
+
+
 def test_what_was_missed_is_made_up_for_by_a_new_list(plane: Plane) -> None:
     """When the API server has forgotten where a watch stood (410), deletions are seen as well."""
     plane.api.ensure(policy("goes", "goes"), policy("stays", "stays"))
@@ -361,7 +413,7 @@ def test_what_was_missed_is_made_up_for_by_a_new_list(plane: Plane) -> None:
     try:
         delete(plane.api, "goes")
         plane.api.ensure(policy("comes", "comes"))
-        stop_api_server(plane)
+        signal_api_server(plane, signal.SIGKILL)
         start_api_server(plane)
         old = f"{CLUSTER}?watch=1&timeoutSeconds=1&resourceVersion={version}"
         soon(lambda: plane.api.ask("GET", CLUSTER).code, 200, 20)

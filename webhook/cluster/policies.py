@@ -27,9 +27,9 @@ PATHS = {
     model.NAMESPACED_KIND: f"/apis/{model.API_VERSION}/initpolicies",
 }
 SHOWN = 20  # problems in a log line; a guess
-# Between two sets in force: a lone change is in force at once, and a thousand make a few sets. Each
-# change that came in one gap makes the next longer: above 20 a second it grows to the last. Guesses:
-# a set of a thousand policies takes some 10 ms.
+# Seconds between two sets in force: a lone change is in force at once, a thousand make a few sets.
+# Each change that comes in one gap makes the next one longer: above 20 a second it grows to the
+# last. Guesses: a set of a thousand policies takes some 10 ms.
 FIRST_GAP, LAST_GAP = 0.05, 1.0
 
 
