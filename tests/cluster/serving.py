@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,18 +34,27 @@ class Served:
 
 
 @contextmanager
-def serve(cluster: Path, folder: Path, ca: trustme.CA, *flags: str) -> Iterator[Served]:
-    """Serve with the policies in `folder`/policies and a certificate by `ca`, until the end."""
+def serve(
+    cluster: Path, folder: Path, ca: trustme.CA, *flags: str, within: Sequence[str] = ()
+) -> Iterator[Served]:
+    """Serve with a certificate by `ca` and the policies in `folder`/policies, until the end.
+
+    Without such a folder `flags` say where policies come from. `within` runs our command.
+    """
     (folder / "tls").mkdir()
     certify(folder / "tls", ca)
     port, health = next(PORTS), next(PORTS)
+    policies = folder / "policies"
     command = [
         *(sys.executable, "-m", "webhook", "serve", f"--port={port}", f"--health-port={health}"),
-        *(f"--policies={folder / 'policies'}", f"--cert-dir={folder / 'tls'}"),
+        *([f"--policies={policies}"] if policies.exists() else []),
+        f"--cert-dir={folder / 'tls'}",
         *("--reload-seconds=0.1", "--certificate-seconds=0.1", "--drain-seconds=0.1", *flags),
     ]
     with (folder / "serve.log").open("wb") as out:
-        process = subprocess.Popen(machine.inside(cluster, *command), stdout=out, stderr=out)
+        process = subprocess.Popen(
+            machine.inside(cluster, *within, *command), stdout=out, stderr=out
+        )
     url, health_url = f"https://127.0.0.1:{port}/mutate", f"http://127.0.0.1:{health}"
     served = Served(folder, url, health_url, process)
     try:

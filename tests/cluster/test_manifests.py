@@ -21,6 +21,7 @@ from webhook.manifest import workload
 
 OVERLAYS = sorted((CHECKOUT / "deploy" / "kustomize" / "overlays").iterdir())
 FILE_MODE = CHECKOUT / "deploy" / "kustomize" / "overlays" / "file-mode"
+CLUSTER_MODE = FILE_MODE.with_name("cluster-mode")
 
 
 def rendered(overlay: Path) -> list[Json]:
@@ -65,7 +66,7 @@ def test_our_own_pods_are_accepted_where_they_run(api: Api, overlay: Path) -> No
 
     assert (201, "", ()) == (answer.code, answer.message, answer.warnings)
     tokens = [v for v in answer.body["spec"].get("volumes", []) if "projected" in v]
-    assert [] == tokens
+    assert (overlay == CLUSTER_MODE) == bool(tokens)
 
 
 def test_file_mode_asks_for_no_rights() -> None:
@@ -82,6 +83,25 @@ def test_file_mode_asks_for_no_rights() -> None:
         "ServiceAccount",
     }
     assert only("ServiceAccount")["automountServiceAccountToken"] is False
+
+
+def test_cluster_mode_asks_for_the_rights_to_read_policies_and_namespaces() -> None:
+    """These alone, and no role in any namespace."""
+    rules = {
+        (group, resource): tuple(rule["verbs"])
+        for value in rendered(CLUSTER_MODE)
+        if value["kind"] in {"ClusterRole", "Role"}
+        for rule in value["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+
+    reading = ("get", "list", "watch")
+    assert rules == {
+        ("initject.dev", "clusterinitpolicies"): reading,
+        ("initject.dev", "initpolicies"): reading,
+        ("", "namespaces"): reading,
+    }
 
 
 @pytest.fixture(scope="module")

@@ -280,3 +280,19 @@ def test_is_quick_to_import() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout == "[]\n"
+
+
+def test_a_cluster_needs_no_files() -> None:
+    """Policies and namespaces are then objects, wherever the API server is."""
+    found = settings.resolve({"source": "cluster", "self_signed": True}, {})
+
+    assert ("cluster", (), None) == (found.source, found.policies, found.kubeconfig)
+
+
+def test_each_source_has_its_own_settings() -> None:
+    """What the chosen source would not look at is refused, not ignored."""
+    assert ["--kubeconfig: is for --source cluster only; leave it out"] == _problems(
+        {"kubeconfig": "k"}
+    )
+    told = _problems({"source": "cluster", "namespaces": ["n"]})
+    assert ["--policies", "--namespaces"] == [line.partition(":")[0] for line in told]

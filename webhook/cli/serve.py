@@ -35,7 +35,7 @@ def _options(command: Any) -> Any:
 @_options
 @click.option("--config", metavar="FILE", help="A YAML file of settings.  [INITJECT_CONFIG]")
 def command(config: str | None, **flags: Any) -> int:
-    """Answer the API server over HTTPS, with policies from files.
+    """Answer the API server over HTTPS, with policies from files or a cluster.
 
     Every flag can also be set by the variable in brackets, or in the YAML file by its name without
     the dashes in front. SIGTERM and Ctrl-C answer what comes for a while, then stop; a second one

@@ -51,6 +51,7 @@ class Authored:
         self._paths = (*settings.policies, *settings.namespaces)
         self._sources = files.read(self._paths)
         self.namespaces = Namespaces()
+        self.source = None  # nobody can be asked for a namespace that no file holds
         loaded, self.problems = self._load(self._sources)
         self.policies = Policies(loaded.policies)
         if not self.errors:
@@ -60,6 +61,15 @@ class Authored:
     def errors(self) -> list[Problem]:
         """What kept the first reading out of force; the process must not serve then."""
         return _errors(self.problems)
+
+    async def open(self) -> None:
+        """Nothing: what there is was read already."""
+
+    async def loaded(self) -> None:
+        """Nothing, as above."""
+
+    async def close(self) -> None:
+        """Nothing: no file is kept open."""
 
     async def follow(self) -> None:
         """Take every good change of the files into force; never ends."""

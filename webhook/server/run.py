@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
 from uvicorn.config import Config
@@ -31,6 +32,9 @@ from webhook.server.mutate import Mutate
 from webhook.server.reload import Authored, Certificate, keep_following
 from webhook.settings import Settings
 from webhook.telemetry import Metrics, set_up_logs
+
+if TYPE_CHECKING:
+    from webhook.server.objects import Objects
 
 log = logging.getLogger("webhook.server")
 
@@ -51,7 +55,7 @@ def serve(settings: Settings, *, say: Say) -> int:
     """
     set_up_logs(settings.log_level, settings.log_format)
     metrics = Metrics(webhook.__version__)
-    authored = Authored(settings, metrics, time.time)
+    authored = _authored(settings, metrics)
     for problem in authored.problems:
         say(str(problem) if problem.severity == "error" else f"{problem} (warning)")
     if authored.errors:
@@ -75,7 +79,7 @@ class Server:
         self,
         settings: Settings,
         metrics: Metrics,
-        authored: Authored,
+        authored: Authored | Objects,
         certificate: Certificate,
         doors: socket.socket,
         side: socket.socket,
@@ -95,15 +99,20 @@ class Server:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signals.put_nowait, number)
+        await self._authored.open()
         await self._side.start()
-        await self._main.start()
         followers = [
             asyncio.create_task(keep_following(source))
             for source in (self._authored, self._certificate)
         ]
-        self._ready("")
-        say(self._greeting())
-        first = await self._signals.get()
+        opening = asyncio.create_task(self._open(say))
+        followers.append(opening)
+        signalled = asyncio.create_task(self._signals.get())
+        await asyncio.wait({opening, signalled}, return_when=asyncio.FIRST_COMPLETED)
+        if opening.done():
+            opening.result()
+        first = await signalled
+        opening.cancel()
         stopping = asyncio.create_task(self._stop(first))
         again = asyncio.create_task(self._signals.get())
         await asyncio.wait({stopping, again}, return_when=asyncio.FIRST_COMPLETED)
@@ -111,7 +120,15 @@ class Server:
             task.cancel()
         self._main.abort()
         self._side.abort()
+        await self._authored.close()
         return 0 if stopping.done() and not stopping.cancelled() else 128 + first
+
+    async def _open(self, say: Say) -> None:
+        """Answer from the moment that all policies are known: before, each answer were wrong."""
+        await self._authored.loaded()
+        await self._main.start()
+        self._ready("")
+        say(self._greeting())
 
     async def _stop(self, first: signal.Signals) -> None:
         """Not ready, every answer the last of its connection, then no more connections.
@@ -147,6 +164,7 @@ class Server:
             _options(self._settings),
             metrics=self._metrics,
             body_bytes=self._limits.body_bytes,
+            source=self._authored.source,
         )
 
     def _listener(
@@ -176,6 +194,14 @@ class Server:
             f"({policies}, inject {self._settings.inject}, "
             f"health on {_url('http', self._side.address)})"
         )
+
+
+def _authored(settings: Settings, metrics: Metrics) -> Authored | Objects:
+    if settings.source == "files":
+        return Authored(settings, metrics, time.time)
+    from webhook.server.objects import Objects  # brings the Kubernetes client, half a second
+
+    return Objects(settings, metrics, time.time)
 
 
 def _options(settings: Settings) -> Options:

@@ -108,9 +108,30 @@ def _contradictions(settings: Settings, known: Collection[str]) -> list[str]:
             else "--cert-dir: missing; name a folder with tls.crt and tls.key "
             "(`initject certs` makes one), or say --self-signed for local work"
         )
-    if "policies" in known and not settings.policies:
-        found.append("--policies: missing; name a file or folder with policies")
+    if "policies" in known:
+        found += _source(settings)
     same_port = settings.port == settings.health_port != 0
     if "port" in known and same_port:
         found.append(f"--port and --health-port: both are {settings.port}; choose two")
     return found
+
+
+def _source(settings: Settings) -> list[str]:
+    """Each source has its own settings."""
+    if settings.source == "files":
+        found = (
+            []
+            if settings.policies
+            else ["--policies: missing; name a file or folder with policies"]
+        )
+        if settings.kubeconfig:
+            found.append("--kubeconfig: is for --source cluster only; leave it out")
+        return found
+    return [
+        f"{flag}: is for --source files only; leave it out, or apply the objects to the cluster"
+        for flag, paths in (
+            ("--policies", settings.policies),
+            ("--namespaces", settings.namespaces),
+        )
+        if paths
+    ]

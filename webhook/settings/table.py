@@ -76,6 +76,15 @@ class Settings:
         (),
         decides=True,
     )
+    source: str = _setting(
+        Kind.CHOICE,
+        "Where policies and namespaces come from: files, or the objects of a cluster.",
+        "files",
+        choices=("files", "cluster"),
+    )
+    kubeconfig: str | None = _setting(
+        Kind.PATH, "How to reach the cluster, where it is not the one that this runs in."
+    )
     host: str = _setting(
         Kind.TEXT,
         "Address to serve on; 0.0.0.0 or :: for all.",

@@ -142,6 +142,24 @@ SOURCE_PROBLEMS = Instrument(
     "Problems of a source at its last reading; errors keep it out of force.",
     ("source", "severity"),
 )
+POLICIES_OUT = Instrument(
+    "initject_policies_out_of_force",
+    "gauge",
+    "Policies of the cluster that are wrong or exceed a bound, by kind of object.",
+    ("kind",),
+)
+SOURCE_HEARD = Instrument(
+    "initject_source_heard_timestamp_seconds",
+    "gauge",
+    "When the API server last told something of a collection, as Unix time; a minute is normal.",
+    ("source",),
+)
+SOURCE_ERRORS = Instrument(
+    "initject_source_errors_total",
+    "counter",
+    "Times that a collection of the API server could not be read or watched: what is known stays.",
+    ("source",),
+)
 READY = Instrument("initject_ready", "gauge", "Whether /readyz says yes: 1, or 0.")
 BUILD = Instrument(
     "initject_build_info", "gauge", "Always 1; the labels are the news.", ("version", "python")

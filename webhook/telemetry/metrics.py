@@ -162,6 +162,19 @@ class Metrics:
         if not errors:
             self._set(table.SOURCE_SUCCESS, now, source)
 
+    def policies_out_of_force(self, kind: str, count: int) -> None:
+        """That many policies of a kind are there and not in force."""
+        self._set(table.POLICIES_OUT, count, kind)
+
+    def source_heard(self, source: str, now: float) -> None:
+        """A collection of the API server is known as of now."""
+        self._set(table.SOURCE_HEARD, now, source)
+        self._counts[table.SOURCE_ERRORS].setdefault((source,), 0)
+
+    def source_failed(self, source: str) -> None:
+        """A collection of the API server could not be read or watched."""
+        self._count(table.SOURCE_ERRORS, source)
+
     def certificate_read(self, expiry: float | None) -> None:
         """The certificate folder had changed: its certificate is in force until `expiry`, or None:
         it could not be used."""

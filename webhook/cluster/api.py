@@ -1,0 +1,209 @@
+"""The one door to the Kubernetes client: lists in pages, watches and reads, all of raw objects.
+
+Configuration, credentials and TLS are the client's; its models are not used, for they drop what
+they do not know. Slow to import (half a second): only for who has chosen the cluster.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio import config
+from kubernetes.aio.client.api_client import ApiClient
+from kubernetes.aio.client.configuration import Configuration
+
+import webhook
+from webhook.errors import UsageError
+
+Json = dict[str, Any]
+
+PAGE = 500  # objects; client-go's own page
+PATIENCE = 30.0  # seconds that a page, a read or the start of a watch may take; a guess
+_UNAUTHORIZED, _NOT_FOUND, _GONE = 401, 404, 410
+_CLUSTER = "KUBERNETES_SERVICE_HOST"  # what the kubelet sets in each pod
+
+
+class ApiError(Exception):
+    """The API server did not answer, or said no; `code` is its HTTP status, 0 without any."""
+
+    def __init__(self, text: str, code: int = 0) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class GoneError(ApiError):
+    """What a watch or a page builds upon has been forgotten: begin with a new list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """All objects of a collection at one moment, which `version` names."""
+
+    objects: list[Json]
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One change: ADDED, MODIFIED, DELETED, or BOOKMARK, which tells nothing but a version."""
+
+    kind: str
+    object: Json
+
+    @property
+    def version(self) -> str:
+        """The resource version up to which a watch has come with this event."""
+        return str(self.object["metadata"]["resourceVersion"])
+
+
+class Api:
+    """One API server. Nothing is connected before the first call."""
+
+    def __init__(self, kubeconfig: str | None) -> None:
+        self._kubeconfig = kubeconfig
+        self._client: ApiClient | None = None
+
+    async def open(self) -> None:
+        """Read credentials; raises UsageError when there are none that can be used."""
+        found = Configuration()
+        try:
+            if self._kubeconfig is None and os.environ.get(_CLUSTER):
+                config.load_incluster_config(client_configuration=found)
+            else:
+                await config.load_kube_config(
+                    self._kubeconfig, client_configuration=found, persist_config=False
+                )
+            client = ApiClient(found)
+        except (config.ConfigException, OSError, ValueError, TypeError, KeyError) as error:
+            where = self._kubeconfig or "the default kubeconfig or the pod's service account"
+            message = f"--source cluster: {where} cannot be used: {error}; name a --kubeconfig"
+            raise UsageError(message) from error
+        client.user_agent = f"initject/{webhook.__version__}"
+        self._client, old = client, self._client
+        if old is not None:
+            await old.close()
+
+    async def close(self) -> None:
+        """Cut every connection."""
+        if self._client is not None:
+            await self._client.close()
+
+    async def all(self, path: str) -> Listed:
+        """Everything in the collection at `path`, in pages. Raises ApiError, GoneError."""
+        objects: list[Json] = []
+        page: Mapping[str, Any] = {"limit": PAGE}
+        while True:
+            body = await self._read(path, page)
+            objects += body.get("items") or []
+            metadata = body["metadata"]
+            if not metadata.get("continue"):
+                return Listed(objects, metadata["resourceVersion"])
+            page = {"limit": PAGE, "continue": metadata["continue"]}
+
+    async def get(self, path: str) -> Json | None:
+        """The object at `path`, or None when there is none. Raises ApiError."""
+        try:
+            return await self._read(path, {})
+        except ApiError as error:
+            if error.code == _NOT_FOUND:
+                return None
+            raise
+
+    async def watch(self, path: str, version: str, seconds: float) -> AsyncGenerator[list[Event]]:
+        """What changes in a collection after `version`, as it comes, for `seconds` at most.
+
+        Yields what has come together, with bookmarks, and nothing once it has begun. Raises
+        ApiError, GoneError. A connection that died in silence is found out when the time is over.
+        """
+        query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": version,
+            "timeoutSeconds": int(seconds),
+        }
+        end = asyncio.get_running_loop().time() + seconds + PATIENCE
+        async with _failing(), asyncio.timeout(PATIENCE):
+            answer = await self._ask(path, query)
+        rest = b""
+        try:
+            yield []
+            while True:
+                async with _failing(), asyncio.timeout_at(end):
+                    chunk = await answer.content.readany()
+                if not chunk:
+                    return
+                *lines, rest = (rest + chunk).split(b"\n")
+                events = [_event(line) for line in lines if line]
+                if events:
+                    yield events
+        finally:
+            answer.close()
+
+    async def _read(self, path: str, query: Mapping[str, Any]) -> Json:
+        async with _failing(), asyncio.timeout(PATIENCE):
+            answer = await self._ask(path, query)
+            found: Json = json.loads(await answer.read())
+        return found
+
+    async def _ask(self, path: str, query: Mapping[str, Any]) -> Any:
+        """The answer to a GET, its body still unread. Raises ApiError unless it is a 200, and what
+        `_failing` takes."""
+        if self._client is None:
+            await self.open()
+        client = self._client
+        assert client is not None
+        url = f"{client.configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
+        headers = {"Accept": "application/json", "User-Agent": client.user_agent}
+        auth = (await client.configuration.auth_settings()).get("BearerToken")
+        if auth is not None:
+            headers["Authorization"] = auth["value"]
+        answer = (await client.call_api("GET", url, headers)).response
+        if answer.status == 200:
+            return answer
+        try:
+            text = _message(await answer.read())
+        finally:
+            answer.close()
+        if answer.status == _UNAUTHORIZED:  # the token may have been replaced on disk
+            await self.open()
+        raise _error(answer.status, text)
+
+
+@asynccontextmanager
+async def _failing() -> AsyncIterator[None]:
+    """Whatever goes wrong on the way there and back is an ApiError."""
+    try:
+        yield
+    except TimeoutError as error:
+        msg = "no answer in time"
+        raise ApiError(msg) from error
+    except (OSError, ValueError, UsageError, config.ConfigException, aiohttp.ClientError) as error:
+        raise ApiError(str(error) or type(error).__name__) from error
+
+
+def _event(text: bytes) -> Event:
+    line = json.loads(text)
+    if line["type"] == "ERROR":
+        status = line["object"]
+        raise _error(int(status.get("code", 0)), str(status.get("message", "")))
+    return Event(line["type"], line["object"])
+
+
+def _error(code: int, text: str) -> ApiError:
+    kind = GoneError if code == _GONE else ApiError
+    return kind(f"HTTP {code}: {text}", code)
+
+
+def _message(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["message"])
+    except (ValueError, TypeError, KeyError):
+        return body[:200].decode("utf-8", "replace")

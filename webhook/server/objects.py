@@ -1,0 +1,81 @@
+"""Policies and namespaces as objects of the API server: the source of `serve --source cluster`.
+
+Brings the Kubernetes client: imported only where it is used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from collections.abc import Sequence
+
+from webhook.cluster.api import Api
+from webhook.cluster.namespaces import Watched as Namespaces
+from webhook.cluster.policies import State
+from webhook.cluster.policies import Watched as Policies
+from webhook.document.problem import Problem
+from webhook.server.reload import Clock, Follower, keep_following
+from webhook.settings import Settings
+from webhook.telemetry import Metrics
+
+log = logging.getLogger("webhook.reload")
+
+
+class Objects:
+    """What the cluster holds, as long as this is followed."""
+
+    # What is wrong with one object is told when it is met, and keeps nobody from serving.
+    problems: Sequence[Problem] = ()
+    errors: Sequence[Problem] = ()
+
+    def __init__(self, settings: Settings, metrics: Metrics, clock: Clock) -> None:
+        self._metrics = metrics
+        self._clock = clock
+        self._api = Api(settings.kubeconfig)
+        self._policies = Policies(self._api, self, self._take)
+        self.source = Namespaces(self._api, self, self._count)
+        self.policies = self._policies.cell
+        self.namespaces = self.source.cell
+
+    async def open(self) -> None:
+        """Raises UsageError when there are no credentials for the API server."""
+        await self._api.open()
+
+    async def loaded(self) -> None:
+        """Returns when all that there is has been read once, however long that takes."""
+        await self._policies.built.wait()
+        await self.source.reflector.listed.wait()
+        gc.collect()
+        gc.freeze()  # most of it stays: no full collection need look through it
+
+    async def follow(self) -> None:
+        """Stay up to date; never ends."""
+        async with asyncio.TaskGroup() as group:
+            parts: list[Follower] = [self._policies, *self._policies.reflectors]
+            for part in (*parts, self.source.reflector):
+                group.create_task(keep_following(part))
+
+    async def close(self) -> None:
+        """Leave the API server."""
+        await self._api.close()
+
+    def source_heard(self, source: str) -> None:
+        """The API server has told something of a collection."""
+        self._metrics.source_heard(source, self._clock())
+
+    def source_failed(self, source: str) -> None:
+        """It could not be asked."""
+        self._metrics.source_failed(source)
+
+    def _count(self) -> None:
+        self._metrics.namespaces_known(len(self.namespaces))
+
+    def _take(self, state: State) -> None:
+        policies = state.policies.policies
+        self._metrics.policies_in_force([policy.key for policy in policies])
+        for kind, count in state.out_of_force.items():
+            self._metrics.policies_out_of_force(kind, count)
+        self._metrics.source_read("policies", self._clock(), errors=0, warnings=0)
+        problems = sum(state.out_of_force.values())
+        log.info("policies taken over", extra={"policies": len(policies), "problems": problems})
