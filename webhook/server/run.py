@@ -42,8 +42,8 @@ Say = Callable[[str], None]
 SELF_SIGNED_CA = Path(".local/self-signed/ca.crt")
 SELF_SIGNED_NAMES = ("localhost", "127.0.0.1", "::1")
 SELF_SIGNED_LIFETIME = timedelta(days=365)
-# A thread that checks policies leaves the CPU to a review within this time, in seconds; Python's own
-# 5 ms would be a review's longest part. Measured beside checks without end, a review takes 1.8 ms
+# In seconds: a thread that checks policies leaves the CPU to a review within this time; Python's
+# own 5 ms would be its longest part. Measured beside checks without end, a review takes 1.8 ms
 # instead of 8.2 (the median; alone 0.5).
 SWITCH = 0.0005
 ALONE = 1.0  # seconds without any connection after which Ctrl-C has nobody left to wait for
