@@ -92,12 +92,14 @@ class Options:
 class Decision(msgspec.Struct, frozen=True):
     """What is answered. `pod` is the pod after the patch, or None when there is none to speak of.
 
-    `message` is set when `allowed` is false. `audit` are the audit annotations. `faulty` is true
-    when the request itself was wrong (a CREATE of pods without a pod): allowed, and counted.
+    `message` is set when `allowed` is false; `refused_by` then names the policies that refused the
+    pod. `audit` are the audit annotations. `faulty` is true when the request itself was wrong (a
+    CREATE of pods without a pod): allowed, and counted.
     """
 
     allowed: bool = True
     message: str = ""
+    refused_by: tuple[str, ...] = ()
     patch: tuple[Operation, ...] = ()
     pod: Mapping[str, Any] | None = None
     warnings: tuple[str, ...] = ()

@@ -27,7 +27,7 @@ class Draft(msgspec.Struct):
     applied: list[Proposal] = []
     reasons: list[Reason] = []
     warnings: list[str] = []
-    denials: list[str] = []
+    denials: dict[str, str] = {}  # policy → the sentence that its pod's author reads
     skipped: list[str] = []
     audited: list[str] = []
 
@@ -49,7 +49,7 @@ class Draft(msgspec.Struct):
         if policy.audit:
             return
         if _rejects(policy, error.code):
-            self.denials.append(f'policy "{policy.key}", {error.field}: {error.detail}')
+            self.denials[policy.key] = f'policy "{policy.key}", {error.field}: {error.detail}'
             return
         self.skipped.append(f"{policy.key}={error.code.value}")
         if error.code is not Code.OS_UNSUPPORTED:
@@ -108,9 +108,11 @@ def _denied(draft: Draft) -> Decision:
     ]
     return Decision(
         allowed=False,
-        message="; ".join(draft.denials),
+        message="; ".join(draft.denials.values()),
+        refused_by=tuple(draft.denials),
         warnings=tuple(draft.warnings),
         reasons=tuple(reasons),
+        audit=_stated({"refused": draft.denials, "skipped": draft.skipped}),
     )
 
 
@@ -122,11 +124,12 @@ def _block(proposal: Proposal) -> place.Block:
 
 def _audit_annotations(draft: Draft) -> dict[str, str]:
     """The same in both calls of an admission: a second one cannot overwrite the first."""
-    said = {
-        "injected": ",".join(proposal.policy.key for proposal in draft.applied),
-        "skipped": ",".join(draft.skipped),
-        "audited": ",".join(draft.audited),
-    }
+    applied = [proposal.policy.key for proposal in draft.applied]
+    return _stated({"injected": applied, "skipped": draft.skipped, "audited": draft.audited})
+
+
+def _stated(lists: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    said = {key: ",".join(values) for key, values in lists.items()}
     return {key: value for key, value in said.items() if value}
 
 

@@ -19,6 +19,7 @@ Json = Mapping[str, Any]
 COPIED = ("cpu", "memory", "ephemeral-storage")
 _LONGEST = 128  # characters of an amount; the API server takes any number of digits
 _NONE: Json = {}
+_NOTHING = Fraction(0)
 
 
 @lru_cache(maxsize=4096)
@@ -37,12 +38,15 @@ def _section(container: Json, name: str) -> Json:
 
 
 def _memory(container: Json) -> Fraction:
-    if not container.get("resources"):
-        return Fraction(0)
-    text = _section(container, "limits").get(
-        "memory", _section(container, "requests").get("memory")
-    )
-    return _amount(text) if _is_amount(text) else Fraction(0)
+    resources = container.get("resources")
+    if not resources or type(resources) is not dict:
+        return _NOTHING
+    for name in ("limits", "requests"):
+        section = resources.get(name)
+        if type(section) is dict and "memory" in section:
+            text = section["memory"]
+            return _amount(text) if _is_amount(text) else _NOTHING
+    return _NOTHING
 
 
 def _is_amount(value: object) -> TypeGuard[str | int | float]:

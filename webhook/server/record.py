@@ -29,7 +29,7 @@ def record(metrics: Metrics, request: Request, decision: Decision) -> None:
     policy, else at debug."""
     notable = not decision.allowed or bool(decision.patch)
     for reason in decision.reasons:
-        _count(metrics, reason, denied=not decision.allowed)
+        _count(metrics, reason, refused=reason.policy in decision.refused_by)
         notable = notable or reason.code in LEFT_OUT
     if decision.faulty:
         metrics.faulty()
@@ -46,7 +46,7 @@ def _outcome(decision: Decision) -> str:
     return "patched" if decision.patch else "unchanged"
 
 
-def _count(metrics: Metrics, reason: Reason, *, denied: bool) -> None:
+def _count(metrics: Metrics, reason: Reason, *, refused: bool) -> None:
     code = reason.code
     if code is Code.APPLIED:
         metrics.injected(reason.policy)
@@ -56,7 +56,7 @@ def _count(metrics: Metrics, reason: Reason, *, denied: bool) -> None:
         metrics.audited(reason.policy)
     elif code in NOTES:
         metrics.noted(reason.policy, code.value)
-    elif denied and code in LEFT_OUT:
+    elif refused and code in LEFT_OUT:
         metrics.denied(reason.policy, code.value)
     else:
         metrics.skipped(reason.policy, code.value)

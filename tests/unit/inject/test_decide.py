@@ -188,3 +188,16 @@ def test_a_namespace_that_enforces_has_every_answered_pod_marked() -> None:
 
     assert decision.pod is not None
     assert {ours.MARKER: "{}"} == decision.pod["metadata"]["annotations"]
+
+
+def test_a_refusal_names_the_policy_that_refused() -> None:
+    """The policy that refuses is told apart from one left out, in the audit too."""
+    pod = testing.pod(initContainers=[{"name": "taken", "image": "registry.example.com/a:1"}])
+    decision = admit(
+        pod,
+        policy("skips", "onConflict: Skip\n", step="taken"),
+        policy("refuses", "onConflict: Reject\n", step="taken"),
+    )
+
+    assert ("refuses",) == decision.refused_by
+    assert {"refused": "refuses", "skipped": "skips=conflict"} == decision.audit
