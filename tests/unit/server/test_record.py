@@ -62,7 +62,7 @@ def test_a_denial_is_counted_by_its_reason() -> None:
         ("denials_total", "p", "conflict"): 1.0,
         ("skips_total", "q", "os_unsupported"): 1.0,
         ("reviews_total", "denied"): 1.0,
-    } == counted(Decision(allowed=False, message="no", reasons=reasons))
+    } == counted(Decision(allowed=False, refused_by=("p",), message="no", reasons=reasons))
 
 
 def test_a_review_without_a_pod_is_an_error() -> None:
@@ -79,7 +79,7 @@ def test_a_review_without_a_pod_is_an_error() -> None:
         (Decision(reasons=(Reason(Code.CONDITION_FALSE, "p"),)), logging.DEBUG),
         (Decision(reasons=(Reason(Code.CONFLICT, "p"),)), logging.INFO),
         (Decision(patch=PATCH, reasons=(Reason(Code.APPLIED, "p"),)), logging.INFO),
-        (Decision(allowed=False, message="no"), logging.INFO),
+        (Decision(allowed=False, refused_by=("p",), message="no"), logging.INFO),
     ],
 )
 def test_a_line_is_at_info_when_something_happened(
