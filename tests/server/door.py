@@ -36,6 +36,7 @@ from webhook.review.request import Request
 from webhook.server import app, drain, tls
 from webhook.server.limits import Connection, Limits
 from webhook.server.mutate import Mutate, Source
+from webhook.server.validate import Validate
 from webhook.telemetry import Metrics
 
 LOCAL = ("localhost", "127.0.0.1")
@@ -183,7 +184,8 @@ def opened(
         body_bytes=limits.body_bytes,
         source=source,
     )
-    served = application or app.front(mutate)
+    validate = Validate(metrics=metrics, body_bytes=limits.body_bytes)
+    served = application or app.front(mutate, validate)
     config = Config(served, log_config=None, lifespan="off", ws="none", proxy_headers=False)
     config.load()
     context = tls.context(bundle(), client_ca) if secure else None

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from tests.server import door
 from webhook.inject.decision import Code, Decision, Options, Reason
 from webhook.policy.namespace import Namespace
-from webhook.server import limits, mutate
+from webhook.server import limits
+from webhook.server import post as posts
 
 ERRORS = "initject_errors_total"
 REQUESTS = "controller_runtime_webhook_requests_total"
@@ -218,7 +219,7 @@ def test_a_bug_is_a_plain_500_and_the_process_serves_on(
         got = [post(client, door.review()) for _ in range(2)]
 
     assert [500, 200] == [each.status_code for each in got]
-    assert got[0].text == mutate.BUG + "\n"
+    assert got[0].text == posts.BUG + "\n"
     assert it.counted(ERRORS, reason="bug") == 1
     assert it.counted(REQUESTS, webhook="/mutate", code="500") == 1
     assert it.counted(IN_FLIGHT, webhook="/mutate") == 0
@@ -301,7 +302,7 @@ def test_a_namespace_is_read_only_when_needed_and_within_the_deadline(
 )
 def test_the_deadline_is_a_go_duration(query: bytes, seconds: float) -> None:
     """What Go prints is read; anything else means the API server's default."""
-    assert pytest.approx(seconds) == mutate.deadline(query)
+    assert pytest.approx(seconds) == posts.deadline(query)
 
 
 BYTES = st.binary(max_size=2000)

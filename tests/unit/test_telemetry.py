@@ -107,6 +107,29 @@ def test_counts_a_request(metrics: telemetry.Metrics) -> None:
     assert _value(metrics, "initject_review_bytes_bucket", le="16384.0") == 1
 
 
+def test_counts_the_requests_of_each_webhook_apart(metrics: telemetry.Metrics) -> None:
+    """A check of a policy is no review of a pod."""
+    name = "controller_runtime_webhook_requests_total"
+    metrics.begin("/validate")
+    metrics.end(503, 0.1, "/validate")
+
+    assert _value(metrics, name, webhook="/validate", code="503") == 1
+    assert _value(metrics, name, webhook="/mutate", code="503") is None
+    assert _value(metrics, name, webhook="/validate", code="200") == 0
+
+
+def test_counts_what_became_of_a_policy(metrics: telemetry.Metrics) -> None:
+    """Each verdict is there from the start."""
+    metrics.judged("refused")
+    name = "initject_policy_reviews_total"
+
+    counted = {
+        verdict: _value(metrics, name, verdict=verdict)
+        for verdict in ("accepted", "refused", "unchecked")
+    }
+    assert {"accepted": 0, "refused": 1, "unchecked": 0} == counted
+
+
 def test_a_value_beyond_all_buckets_is_counted(metrics: telemetry.Metrics) -> None:
     """What is slower than the last bound stands in the bucket without one."""
     metrics.begin()

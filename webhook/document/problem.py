@@ -43,7 +43,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing that is wrong in a file. `line` and `column` count from 1; 0 means unknown."""
+    """One thing that is wrong in a file. `line` and `column` count from 1; 0 means unknown.
+
+    `file` is empty for what never was one.
+    """
 
     file: str
     line: int
@@ -53,8 +56,11 @@ class Problem:
     advice: str = ""
     severity: Severity = "error"
 
+    @property
+    def cause(self) -> str:
+        """`what; advice`."""
+        return f"{self.what}; {self.advice}" if self.advice else self.what
+
     def __str__(self) -> str:
         at = f":{self.line}:{self.column}" if self.line else ""  # none: the file as a whole
-        name = f"{self.field}: " if self.field else ""
-        advice = f"; {self.advice}" if self.advice else ""
-        return f"{self.file}{at}: {name}{self.what}{advice}"
+        return ": ".join(filter(None, (f"{self.file}{at}", self.field, self.cause)))

@@ -20,11 +20,14 @@ _BLANK = re.compile(r"(?:\s+|^[#%].*$)*", re.MULTILINE)  # what may stand before
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document of a file: plain JSON values in the order written, and their places."""
+    """One document of a file: plain JSON values in the order written, and their places.
+
+    One that was never text (see `plain`) has no places: line and column are 0.
+    """
 
     file: str
     value: object
-    _root: Node = field(repr=False)
+    _root: Node | None = field(repr=False)
     _text: str = field(repr=False)
     _line: int = field(repr=False)  # where the text starts in the file, from 0
 
@@ -34,7 +37,9 @@ class Document:
         A value that starts on a line below its key, and one that is left empty, stands where its
         key stands.
         """
-        key_node, node, _ = self._find(path)
+        if self._root is None:
+            return Mark(0, 0)
+        key_node, node, _ = self._find(path, self._root)
         start = node.start_mark
         if key_node is not None and (key or nodes.is_elsewhere(key_node, node)):
             start = key_node.start_mark
@@ -42,26 +47,35 @@ class Document:
 
     def problem(self, finding: Finding) -> Problem:
         """`finding`, whose path starts at this document's root, as a problem of this file."""
-        mark = self.mark(finding.path)
-        _, node, found = self._find(finding.path)
-        if finding.offset and found and isinstance(node, ScalarNode):
-            inside = place.of_character(self._text, node, finding.offset)
-            if inside is not None:
-                mark = Mark(self._line + inside[0] + 1, inside[1] + 1)
+        mark = self._inside(finding) or self.mark(finding.path)
         name = path_text(finding.path)
         severity, advice = finding.severity, finding.advice
         return Problem(self.file, mark.line, mark.column, name, finding.what, advice, severity)
 
-    def _find(self, path: Path) -> tuple[Node | None, Node, bool]:
+    def _inside(self, finding: Finding) -> Mark | None:
+        """The place of the character that `finding` means, where it means one and that is known."""
+        if not finding.offset or self._root is None:
+            return None
+        _, node, found = self._find(finding.path, self._root)
+        if not found or not isinstance(node, ScalarNode):
+            return None
+        inside = place.of_character(self._text, node, finding.offset)
+        return Mark(self._line + inside[0] + 1, inside[1] + 1) if inside else None
+
+    def _find(self, path: Path, node: Node) -> tuple[Node | None, Node, bool]:
         """The key (if any) and the node at `path` or its nearest parent; whether `path` exists."""
         key: Node | None = None
-        node = self._root
         for part in path:
             entry = nodes.entry(node, part)
             if entry is None:
                 return key, node, False
             key, node = entry
         return key, node, True
+
+
+def plain(value: object, *, file: str = "") -> Document:
+    """A document of JSON values that nobody wrote as text, such as what the API server sends."""
+    return Document(file, value, None, "", 0)
 
 
 def read(text: str, *, file: str) -> tuple[list[Document], list[Problem]]:

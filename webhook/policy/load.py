@@ -47,6 +47,15 @@ def load(sources: Iterable[tuple[str, str]]) -> Loaded:
         found, wrong = read.read(text, file=file)
         documents += found
         problems += wrong
+    return _load(documents, problems)
+
+
+def one(value: object) -> Loaded:
+    """As `load`, for one object that came as JSON values: its problems have a field, no place."""
+    return _load([read.plain(value)], [])
+
+
+def _load(documents: Sequence[read.Document], problems: list[Problem]) -> Loaded:
     parsed = parse.parse(documents)
     problems += [*parsed.problems, *_further(parsed.broken)]
     compiled, wrong = _compile(parsed.policies)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from webhook.errors import EvaluationError, ReviewError
-from webhook.review.request import Request
+from webhook.review.request import Json, Request
 
 API_VERSION = "admission.k8s.io/v1"  # the only one that we register: kubernetes.md, 2.1
 KIND = "AdmissionReview"
@@ -77,6 +77,29 @@ def decode(body: bytes | bytearray) -> Request:
         dry_run=ask.dryRun or False,
         raw=_Rest(body),
     )
+
+
+class _Change(msgspec.Struct):
+    oldObject: Any = None  # noqa: N815 -- the wire's name
+
+
+class _ChangeReview(msgspec.Struct):
+    request: _Change
+
+
+_read_change = msgspec.json.Decoder(_ChangeReview).decode
+
+
+def old_object(body: bytes | bytearray) -> Json | None:
+    """What an update replaces, from a body that `decode` has read; None when there is none.
+
+    Apart from `decode`, for a review of a pod has no use for it. Raises ReviewError.
+    """
+    try:
+        old = _read_change(body).request.oldObject
+    except (ValueError, RecursionError):
+        raise ReviewError(field="request.oldObject", what="cannot be read") from None
+    return old if type(old) is dict else None
 
 
 class _Rest(Mapping[str, Any]):

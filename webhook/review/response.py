@@ -1,6 +1,6 @@
-"""The only four ways to answer, as bytes: allowed, patched, denied, errored.
+"""The only five ways to answer, as bytes: allowed, patched, denied, invalid, errored.
 
-The first three are an AdmissionReview v1; `errored` is the one plain line of an HTTP error.
+All but the last are an AdmissionReview v1; `errored` is the one plain line of an HTTP error.
 """
 
 from __future__ import annotations
@@ -58,6 +58,25 @@ def denied(
     """The object is refused; its author reads `message`. (Codes below 400 would become 400.)"""
     status = _write({"code": 403, "reason": "Forbidden", "message": message})
     return b"".join((_DENIED, _write(uid), b',"status":', status, _notes(warnings, audit), b"}}"))
+
+
+def invalid(
+    uid: str, message: str, details: Mapping[str, Any], *, warnings: Sequence[str] = ()
+) -> bytes:
+    """The object is refused for what stands in it, field by field.
+
+    `details` are `name`, `group`, `kind` and `causes` (each `field` and `message`) of a Status:
+    kubectl prints these as it prints what the API server itself finds, others print `message`.
+    """
+    causes = [{"reason": "FieldValueInvalid", **cause} for cause in details["causes"]]
+    status = {
+        "code": 422,
+        "reason": "Invalid",
+        "message": message,
+        "details": {**details, "causes": causes},
+    }
+    inner = (_DENIED, _write(uid), b',"status":', _write(status), _notes(warnings, {}), b"}}")
+    return b"".join(inner)
 
 
 def errored(what: str) -> bytes:

@@ -8,14 +8,14 @@ from typing import Any
 from fastapi import FastAPI
 
 from webhook.server import health
+from webhook.telemetry.instruments import MUTATE, VALIDATE
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
-MUTATE = "/mutate"
 
-
-def front(mutate: Application) -> Application:
-    """The HTTPS port: reviews go straight to `mutate`, the rest to FastAPI, which knows no path.
+def front(mutate: Application, validate: Application) -> Application:
+    """The HTTPS port: reviews go straight to where they are answered, the rest to FastAPI, which
+    knows no path.
 
     FastAPI's routing alone would cost more than a whole decision.
     """
@@ -24,6 +24,8 @@ def front(mutate: Application) -> Application:
     async def door(scope: Any, receive: Any, send: Any) -> None:
         if scope["path"] == MUTATE:
             await mutate(scope, receive, send)
+        elif scope["path"] == VALIDATE:
+            await validate(scope, receive, send)
         else:
             await rest(scope, receive, send)
 

@@ -9,6 +9,7 @@ import resource
 import signal
 import socket
 import ssl
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,7 @@ from webhook.server import app, drain
 from webhook.server.limits import Connection, Limits
 from webhook.server.mutate import Mutate
 from webhook.server.reload import Authored, Certificate, keep_following
+from webhook.server.validate import Validate
 from webhook.settings import Settings
 from webhook.telemetry import Metrics, set_up_logs
 
@@ -44,6 +46,10 @@ Say = Callable[[str], None]
 SELF_SIGNED_CA = Path(".local/self-signed/ca.crt")
 SELF_SIGNED_NAMES = ("localhost", "127.0.0.1", "::1")
 SELF_SIGNED_LIFETIME = timedelta(days=365)
+# In seconds: a thread that checks policies leaves the CPU to a review within this time; Python's
+# own 5 ms would be its longest part. Measured beside checks without end, a review takes 1.8 ms
+# instead of 8.2 (the median; alone 0.5).
+SWITCH = 0.0005
 ALONE = 1.0  # seconds without any connection after which Ctrl-C has nobody left to wait for
 
 
@@ -62,6 +68,7 @@ def serve(settings: Settings, *, say: Say) -> int:
         say(f"initject: not started: {_count(len(authored.errors), 'error')} in the policies")
         return 1
     _raise_file_limit()
+    sys.setswitchinterval(SWITCH)
     with contextlib.ExitStack() as stack:
         host = settings.health_host or settings.host
         doors = stack.enter_context(drain.bind(settings.host, settings.port, "--port"))
@@ -91,7 +98,9 @@ class Server:
         self._not_ready = "starting"
         self._signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
         self._limits = _limits(settings)
-        self._main = self._listener(app.front(self._mutate()), doors, certificate.context)
+        validate = Validate(metrics=metrics, body_bytes=self._limits.body_bytes)
+        front = app.front(self._mutate(), validate)
+        self._main = self._listener(front, doors, certificate.context)
         self._side = self._listener(app.side(lambda: self._not_ready, self._numbers), side, None)
 
     async def run(self, say: Say) -> int:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-# The path of the webhook, as controller-runtime labels it.
-WEBHOOK = "/mutate"
+# The paths of the webhooks, as controller-runtime labels them.
+MUTATE = "/mutate"
+VALIDATE = "/validate"
+WEBHOOKS = (MUTATE, VALIDATE)
 
 # From half of what an unconcerned pod costs, about 0.1 ms, to a webhook's largest timeout, 30 s.
 _SECONDS = (
@@ -24,6 +26,9 @@ _BYTES = (1024.0, 4096.0, 16384.0, 65536.0, 262144.0, 1048576.0, 7340032.0)
 ERROR_REASONS = ("bad_review", "no_pod", "bug")
 # What becomes of a review. `refused` is a request that is no review we can answer, `failed` a bug.
 OUTCOMES = ("patched", "unchanged", "denied", "refused", "failed")
+# What becomes of a policy that is created or changed. `unchecked`: nothing in it was to be looked
+# at, or it was too large.
+VERDICTS = ("accepted", "refused", "unchecked")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +45,7 @@ class Instrument:
 REQUESTS = Instrument(
     "controller_runtime_webhook_requests_total",
     "counter",
-    "Answered requests to the webhook, by HTTP status.",
+    "Answered requests to a webhook, by HTTP status.",
     ("webhook", "code"),
 )
 LATENCY = Instrument(
@@ -79,6 +84,12 @@ REVIEWS = Instrument(
     "counter",
     f"Reviews by outcome: {', '.join(OUTCOMES)}.",
     ("outcome",),
+)
+POLICY_REVIEWS = Instrument(
+    "initject_policy_reviews_total",
+    "counter",
+    f"Policies that were created or changed in the cluster, by verdict: {', '.join(VERDICTS)}.",
+    ("verdict",),
 )
 INJECTIONS = Instrument(
     "initject_injections_total",

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import platform
 from bisect import bisect_left
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from webhook.telemetry import instruments as table
-from webhook.telemetry.instruments import INSTRUMENTS, WEBHOOK, Instrument
+from webhook.telemetry.instruments import INSTRUMENTS, MUTATE, WEBHOOKS, Instrument
 
 if TYPE_CHECKING:
     from prometheus_client.core import HistogramMetricFamily, Metric
@@ -34,18 +34,23 @@ class _Histogram:
         self.counts[bisect_left(self.bounds, value)] += 1
         self.sum += value
 
-    def family(self, instrument: Instrument, labels: _Labels) -> HistogramMetricFamily:
-        from prometheus_client.core import HistogramMetricFamily
-
+    def buckets(self) -> list[tuple[str, float]]:
         running, buckets = 0, []
         for bound, count in zip((*self.bounds, float("inf")), self.counts.copy(), strict=True):
             running += count
-            buckets.append(("+Inf" if bound == float("inf") else repr(bound), running))
-        family = HistogramMetricFamily(
-            instrument.name, instrument.help, labels=list(instrument.labels)
-        )
-        family.add_metric(list(labels), buckets, self.sum)
-        return family
+            buckets.append(("+Inf" if bound == float("inf") else repr(bound), float(running)))
+        return buckets
+
+
+class _Requests:
+    """The requests to one webhook."""
+
+    __slots__ = ("codes", "in_flight", "latency")
+
+    def __init__(self) -> None:
+        self.codes: dict[int, int] = {200: 0, 500: 0}  # as controller-runtime begins
+        self.in_flight = 0
+        self.latency = _Histogram(table.LATENCY.buckets)
 
 
 class Metrics:
@@ -57,9 +62,7 @@ class Metrics:
     def __init__(self, version: str) -> None:
         from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 
-        self._requests: dict[int, int] = {200: 0, 500: 0}  # as controller-runtime begins
-        self._in_flight = 0
-        self._latency = _Histogram(table.LATENCY.buckets)
+        self._requests = {path: _Requests() for path in WEBHOOKS}
         self._bytes = _Histogram(table.REVIEW_BYTES.buckets)
         self._counts: dict[Instrument, dict[_Labels, float]] = {
             instrument: {} for instrument in INSTRUMENTS if instrument.kind != "histogram"
@@ -70,6 +73,7 @@ class Metrics:
         self._counts[table.CERTIFICATE_READS][()] = 0
         self._counts[table.CERTIFICATE_ERRORS][()] = 0
         self._counts[table.ERRORS] |= {(reason,): 0 for reason in table.ERROR_REASONS}
+        self._counts[table.POLICY_REVIEWS] |= {(verdict,): 0 for verdict in table.VERDICTS}
         self._counts[table.READY][()] = 0
         self._counts[table.BUILD][(version, platform.python_version())] = 1
         self.registry = CollectorRegistry(auto_describe=False)
@@ -79,16 +83,16 @@ class Metrics:
 
     # one review
 
-    def begin(self) -> None:
-        """A request has come in; `end` ends it."""
-        self._in_flight += 1
+    def begin(self, webhook: str = MUTATE) -> None:
+        """A request has come in to one of `WEBHOOKS`; `end` ends it."""
+        self._requests[webhook].in_flight += 1
 
-    def end(self, code: int, seconds: float) -> None:
+    def end(self, code: int, seconds: float, webhook: str = MUTATE) -> None:
         """A request that had begun was answered with HTTP status `code`, after `seconds`."""
-        self._in_flight -= 1
-        requests = self._requests
-        requests[code] = requests.get(code, 0) + 1
-        self._latency.observe(seconds)
+        requests = self._requests[webhook]
+        requests.in_flight -= 1
+        requests.codes[code] = requests.codes.get(code, 0) + 1
+        requests.latency.observe(seconds)
 
     def received(self, size: int) -> None:
         """A request's body is complete: so many bytes."""
@@ -133,6 +137,10 @@ class Metrics:
     def noted(self, policy: str, reason: str) -> None:
         """A policy applied, and something about it is worth knowing."""
         self._count(table.NOTES, policy, reason)
+
+    def judged(self, verdict: str) -> None:
+        """A policy was created or changed: accepted, refused or unchecked."""
+        self._count(table.POLICY_REVIEWS, verdict)
 
     # the state of the process
 
@@ -199,15 +207,22 @@ class Metrics:
     def collect(self) -> Iterator[Metric]:
         """What prometheus-client asks a collector for."""
         counts = self._counts | {
-            table.REQUESTS: {(WEBHOOK, str(k)): v for k, v in self._requests.copy().items()},
-            table.IN_FLIGHT: {(WEBHOOK,): self._in_flight},
+            table.REQUESTS: {
+                (path, str(code)): count
+                for path, requests in self._requests.items()
+                for code, count in requests.codes.copy().items()
+            },
+            table.IN_FLIGHT: {(path,): one.in_flight for path, one in self._requests.items()},
             table.REVIEWS: {(k,): v for k, v in self._outcomes.items()},
             table.INJECTIONS: {(k,): v for k, v in self._injections.copy().items()},
         }
         for instrument, values in counts.items():
             yield _family(instrument, values.copy())
-        yield self._latency.family(table.LATENCY, (WEBHOOK,))
-        yield self._bytes.family(table.REVIEW_BYTES, ())
+        latencies: dict[_Labels, _Histogram] = {
+            (path,): one.latency for path, one in self._requests.items()
+        }
+        yield _histograms(table.LATENCY, latencies)
+        yield _histograms(table.REVIEW_BYTES, {(): self._bytes})
 
     def _count(self, instrument: Instrument, *labels: str) -> None:
         counts = self._counts[instrument]
@@ -224,4 +239,15 @@ def _family(instrument: Instrument, values: dict[_Labels, float]) -> Metric:
     family = kind(instrument.name, instrument.help, labels=list(instrument.labels))
     for labels, value in values.items():
         family.add_metric(list(labels), value)
+    return family
+
+
+def _histograms(
+    instrument: Instrument, values: Mapping[_Labels, _Histogram]
+) -> HistogramMetricFamily:
+    from prometheus_client.core import HistogramMetricFamily
+
+    family = HistogramMetricFamily(instrument.name, instrument.help, labels=list(instrument.labels))
+    for labels, value in values.items():
+        family.add_metric(list(labels), value.buckets(), value.sum)
     return family

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from webhook.document import read, scalar
 from webhook.document.place import Mark
-from webhook.document.problem import Finding
+from webhook.document.problem import Finding, Problem
 
 
 def only(text: str) -> read.Document:
@@ -244,3 +244,13 @@ def test_any_text_is_read_or_told(text: str) -> None:
 def test_any_bytes_that_are_text_are_read_or_told(data: bytes) -> None:
     """Latin-1 makes a text of any bytes."""
     read.read(data.decode("latin-1"), file="f")
+
+
+def test_what_never_was_text_has_no_places() -> None:
+    """Values of an API server: a problem has its field, and neither line nor column."""
+    document = read.plain({"a": [1]})
+
+    problem = document.problem(Finding(("a", 0), "is one", offset=3))
+
+    assert Mark(0, 0) == document.mark(("a",))
+    assert Problem("", 0, 0, "a[0]", "is one") == problem

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from tests.unit.policy.texts import FILE, MINIMAL, policy
+from webhook.document import read
 from webhook.policy import index
-from webhook.policy.load import Loaded, load
+from webhook.policy.load import Loaded, load, one
 
 STEPS = "steps: [{name: a, container: {image: x:1}}]"
 
@@ -120,3 +121,19 @@ def test_unreadable_text_is_a_problem_among_others() -> None:
 
     assert {"bad.yaml"} == {p.file for p in result.problems}
     assert ["minimal"] == [p.key for p in result.policies.policies]
+
+
+def test_an_object_is_judged_as_the_same_one_in_a_file() -> None:
+    """Problems of values have a field and a cause, as in a file, and no place."""
+    steps = "steps: [{name: a, container: {image: x, nothing: 1}}]"
+    text = policy(f"{steps}\nconditions: [{{name: b, expression: '1 +'}}]")
+    (document,), _ = read.read(text, file=FILE)
+
+    result = one(document.value)
+
+    written = loaded(text).problems
+    assert {(p.field, p.what, p.advice, p.severity) for p in written} == {
+        (p.field, p.what, p.advice, p.severity) for p in result.problems
+    }
+    assert {("", 0, 0)} == {(p.file, p.line, p.column) for p in result.problems}
+    assert len(written) >= 2

@@ -172,3 +172,21 @@ def test_any_value_in_a_request_is_read_or_refused(name: str, value: object) -> 
 
     # JSON has no NaN: a body with one is no JSON at all, which is about no field.
     assert error is None or error.field == "" or error.field.startswith(f"request.{name}")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [({"a": [1]}, {"a": [1]}), (None, None), (..., None), ([], None), ("x", None)],
+)
+def test_what_an_update_replaces_is_read_apart(value: object, expected: object) -> None:
+    """An object, or none."""
+    assert expected == codec.old_object(review(oldObject=value))
+
+
+def test_what_an_update_replaces_must_be_readable() -> None:
+    """A body that is no JSON there was skipped by `decode`."""
+    body = review(oldObject="HERE").replace(b'"HERE"', b"[" * 5000 + b"]" * 5000)
+
+    with pytest.raises(ReviewError) as caught:
+        codec.old_object(body)
+    assert "request.oldObject" == caught.value.field

@@ -35,6 +35,33 @@ def test_patched_carries_the_patch_in_base64() -> None:
     assert got == {"uid": "u", "allowed": True, "patchType": "JSONPatch"}
 
 
+def test_invalid_says_why_field_by_field_with_422() -> None:
+    """What kubectl prints as a list, and one message for all others."""
+    details = {
+        "name": "n",
+        "group": "g",
+        "kind": "K",
+        "causes": [{"field": "spec.a", "message": "is wrong"}],
+    }
+
+    assert answer(response.invalid("u", "spec.a: is wrong", details, warnings=["w"])) == {
+        "uid": "u",
+        "allowed": False,
+        "status": {
+            "code": 422,
+            "reason": "Invalid",
+            "message": "spec.a: is wrong",
+            "details": {
+                **details,
+                "causes": [
+                    {"reason": "FieldValueInvalid", "field": "spec.a", "message": "is wrong"}
+                ],
+            },
+        },
+        "warnings": ["w"],
+    }
+
+
 def test_denied_says_why_with_403() -> None:
     """The author of the pod reads the message; the code is 403."""
     assert answer(response.denied("u", "no:\n€", warnings=["w"], audit={"k": "v"})) == {
