@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -20,7 +21,7 @@ import pytest
 import trustme
 
 from tests import needs
-from tests.cluster import control_plane, machine, registration, serving, test_manifests
+from tests.cluster import control_plane, keys, machine, registration, serving, test_manifests
 from tests.cluster.api import Api, Json
 from tests.cluster.conftest import BINARIES
 from tests.cluster.network import Inside
@@ -329,6 +330,17 @@ def signal_api_server(plane: Plane, number: signal.Signals) -> None:
     os.kill(process, number)
 
 
+def kill_api_server(plane: Plane) -> None:
+    """Returns when nothing listens any more: until then another one could not start."""
+    signal_api_server(plane, signal.SIGKILL)
+    until(lambda: plane.inside(refused), "kube-apiserver is gone")
+
+
+def refused() -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", keys.PORT)) != 0
+
+
 def start_api_server(plane: Plane) -> None:
     """Start it again as it was; returns when it is ready."""
     parts = Parts(BINARIES, plane.folder)
@@ -366,7 +378,7 @@ def test_without_the_api_server_policies_stay_in_force(plane: Plane) -> None:
     plane.api.ensure(policy("lasting", "lasting"))
     soon(lambda: plane.steps("lasting"), ["lasting"])
 
-    signal_api_server(plane, signal.SIGKILL)
+    kill_api_server(plane)
     time.sleep(0.5)
     began = cpu(plane.served.process)
     time.sleep(away)
@@ -413,7 +425,7 @@ def test_what_was_missed_is_made_up_for_by_a_new_list(plane: Plane) -> None:
     try:
         delete(plane.api, "goes")
         plane.api.ensure(policy("comes", "comes"))
-        signal_api_server(plane, signal.SIGKILL)
+        kill_api_server(plane)
         start_api_server(plane)
         old = f"{CLUSTER}?watch=1&timeoutSeconds=1&resourceVersion={version}"
         soon(lambda: plane.api.ask("GET", CLUSTER).code, 200, 20)

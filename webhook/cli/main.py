@@ -24,7 +24,7 @@ VERBS: Mapping[str, str] = {
     "preview": "Show what would happen to manifests.",
     "explain": "Say why a policy applies to a pod, or does not.",
     "test": "Run test cases: folders of policy, pod and expected result.",
-    "serve": "Answer the API server over HTTPS, with policies from files.",
+    "serve": "Answer the API server over HTTPS, with policies from files or a cluster.",
     "schema": "Print the CRDs, or a JSON Schema for editors.",
     "certs": "Write a throw-away CA and a certificate for local work, and say how to use them.",
     "version": "Print the version.",
