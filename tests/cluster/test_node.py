@@ -93,9 +93,10 @@ class Node:
 
 
 def steps() -> list[str]:
-    """The commands of deploy/README.md, a block each."""
+    """The commands of deploy/README.md for file mode and for leaving, a block each."""
     text = (CHECKOUT / "deploy" / "README.md").read_text(encoding="utf-8")
-    return BLOCK.findall(text.partition("## File mode")[2])
+    sections = {part.partition("\n")[0]: part for part in text.split("\n## ")}
+    return BLOCK.findall(sections["File mode"] + sections["Leaving"])
 
 
 @pytest.fixture(scope="module")
