@@ -91,9 +91,14 @@ def _all(nodes: tuple[Node, ...]) -> list[Direct] | None:
     return [one for one in found if one is not None] if None not in found else None
 
 
+def _plain(nodes: tuple[Node, ...]) -> list[Direct] | None:
+    """All of them compiled, or None when one is optional: then only a few functions take it."""
+    return None if any(map(_is_optional, nodes)) else _all(nodes)
+
+
 def _items(node: Items) -> Direct | None:
-    parts = _all(node.elements)
-    if parts is None or any(map(_is_optional, node.elements)):
+    parts = _plain(node.elements)
+    if parts is None:
         return None
     return lambda variables: [part(variables) for part in parts]
 
@@ -211,8 +216,8 @@ def _is_scalar(value: Any) -> bool:
 
 
 def _comparison(arguments: tuple[Node, ...], *, negated: bool) -> Direct | None:
-    parts = _all(arguments)
-    if parts is None or any(map(_is_optional, arguments)):
+    parts = _plain(arguments)
+    if parts is None:
         return None
     one, other = parts
     match arguments:
@@ -235,8 +240,8 @@ def _against_text(value: Direct, text: str, *, negated: bool) -> Direct:
 
 
 def _ordered(name: str, arguments: tuple[Node, ...]) -> Direct | None:
-    parts = _all(arguments)
-    if parts is None or any(map(_is_optional, arguments)):
+    parts = _plain(arguments)
+    if parts is None:
         return None
     one, other = parts
     compare = _ORDERS[name]
@@ -259,8 +264,8 @@ _ORDERS: dict[str, Callable[[int, int], bool]] = {
 
 
 def _in(arguments: tuple[Node, ...]) -> Direct | None:
-    parts = _all(arguments)
-    if parts is None or any(map(_is_optional, arguments)):
+    parts = _plain(arguments)
+    if parts is None:
         return None
     member, holder = parts
 
@@ -301,8 +306,8 @@ _SEARCHES: dict[str, Callable[[str, str], bool]] = {
 
 
 def _search(name: str, arguments: tuple[Node, ...]) -> Direct | None:
-    parts = _all(arguments)
-    if parts is None or any(map(_is_optional, arguments)):
+    parts = _plain(arguments)
+    if parts is None:
         return None
     text, part = parts
     search = _SEARCHES[name]
@@ -350,8 +355,8 @@ def _not(arguments: tuple[Node, ...]) -> Direct | None:
 
 
 def _choice(arguments: tuple[Node, ...]) -> Direct | None:
-    parts = _all(arguments)
-    if parts is None or any(map(_is_optional, arguments)):
+    parts = _plain(arguments)
+    if parts is None:
         return None
     condition, yes, no = parts
     return lambda v: yes(v) if _bool(condition(v)) else no(v)
