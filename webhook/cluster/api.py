@@ -1,4 +1,4 @@
-"""The one door to the Kubernetes client: lists in pages, watches and reads, all of raw objects.
+"""The one door to the Kubernetes client: lists in pages, watches, reads and writes of raw objects.
 
 Configuration, credentials and TLS are the client's; its models are not used, for they drop what
 they do not know. Slow to import (half a second): only for who has chosen the cluster.
@@ -12,7 +12,7 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 import aiohttp
@@ -27,7 +27,7 @@ Json = dict[str, Any]
 
 PAGE = 500  # objects; client-go's own page
 PATIENCE = 30.0  # seconds that a page, a read or the start of a watch may take; a guess
-_UNAUTHORIZED, _NOT_FOUND, _GONE = 401, 404, 410
+_UNAUTHORIZED, _NOT_FOUND, _CONFLICT, _GONE = 401, 404, 409, 410
 _CLUSTER = "KUBERNETES_SERVICE_HOST"  # what the kubelet sets in each pod
 
 
@@ -41,6 +41,10 @@ class ApiError(Exception):
 
 class GoneError(ApiError):
     """What a watch or a page builds upon has been forgotten: begin with a new list."""
+
+
+class ConflictError(ApiError):
+    """The object is not what a writer took it for, or is there already: read it, decide again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,10 @@ class Event:
 
 
 class Api:
-    """One API server. Nothing is connected before the first call."""
+    """One API server. Nothing is connected before the first call.
+
+    The path of a collection may carry selectors (`?fieldSelector=…`, encoded).
+    """
 
     def __init__(self, kubeconfig: str | None) -> None:
         self._kubeconfig = kubeconfig
@@ -117,6 +124,19 @@ class Api:
                 return None
             raise
 
+    async def write(
+        self, method: Literal["POST", "PUT", "PATCH", "DELETE"], path: str, body: object = None
+    ) -> Json:
+        """Create, replace, patch or delete one object; what the API server answers.
+
+        A patch that is a list is a JSON patch (RFC 6902), one that is a mapping a merge patch (RFC
+        7386). Raises ConflictError, ApiError: then it may have been done or not.
+        """
+        kind = "application/json"
+        if method == "PATCH":
+            kind = f"application/{'json' if isinstance(body, list) else 'merge'}-patch+json"
+        return await self._read(path, {}, method, kind, body)
+
     async def watch(self, path: str, version: str, seconds: float) -> AsyncGenerator[list[Event]]:
         """What changes in a collection after `version`, as it comes, for `seconds` at most.
 
@@ -147,26 +167,44 @@ class Api:
         finally:
             answer.close()
 
-    async def _read(self, path: str, query: Mapping[str, Any]) -> Json:
+    async def _read(
+        self,
+        path: str,
+        query: Mapping[str, Any],
+        method: str = "GET",
+        kind: str = "",
+        body: object = None,
+    ) -> Json:
         async with _failing(), asyncio.timeout(PATIENCE):
-            answer = await self._ask(path, query)
+            answer = await self._ask(path, query, method, kind, body)
             found: Json = json.loads(await answer.read())
         return found
 
-    async def _ask(self, path: str, query: Mapping[str, Any]) -> Any:
-        """The answer to a GET, its body still unread. Raises ApiError unless it is a 200, and what
-        `_failing` takes."""
+    async def _ask(
+        self,
+        path: str,
+        query: Mapping[str, Any],
+        method: str = "GET",
+        kind: str = "",
+        body: object = None,
+    ) -> Any:
+        """The answer to a request, its body still unread. Raises ApiError unless it is a success,
+        and what `_failing` takes."""
         if self._client is None:
             await self.open()
         client = self._client
         assert client is not None
-        url = f"{client.configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
+        joint = "&" if "?" in path else "?"
+        asked = f"{joint}{urlencode(query)}" if query else ""
+        url = f"{client.configuration.host}{path}{asked}"
         headers = {"Accept": "application/json", "User-Agent": client.user_agent}
+        if kind:
+            headers["Content-Type"] = kind
         auth = (await client.configuration.auth_settings()).get("BearerToken")
         if auth is not None:
             headers["Authorization"] = auth["value"]
-        answer = (await client.call_api("GET", url, headers)).response
-        if answer.status == 200:
+        answer = (await client.call_api(method, url, headers, body)).response
+        if answer.status < 300:
             return answer
         try:
             text = _message(await answer.read())
@@ -198,7 +236,7 @@ def _event(text: bytes) -> Event:
 
 
 def _error(code: int, text: str) -> ApiError:
-    kind = GoneError if code == _GONE else ApiError
+    kind = {_GONE: GoneError, _CONFLICT: ConflictError}.get(code, ApiError)
     return kind(f"HTTP {code}: {text}", code)
 
 
