@@ -16,6 +16,9 @@ import pytest
 # What takes minutes to make and outlives a checkout: binaries of Kubernetes, an image's base.
 CACHE = Path(os.environ.get("INITJECT_CACHE") or Path.home() / ".cache" / "initject")
 
+# A kubeconfig: what can be tested in a cluster that is there already is tested in it.
+CLUSTER = os.environ.get("INITJECT_CLUSTER") or None
+
 left_out: dict[str, str] = {}  # what is missing → how to get it
 
 
@@ -36,6 +39,12 @@ def root() -> None:
     """Namespaces of our own can only be made by root."""
     if os.geteuid() != 0:
         leave_out("root", "run as root")
+
+
+def own_cluster() -> None:
+    """Where INITJECT_CLUSTER names a cluster, none of our own is started."""
+    if CLUSTER:
+        leave_out("a cluster of the tests' own", "unset INITJECT_CLUSTER")
 
 
 def leave_out(what: str, how: str) -> str:

@@ -19,11 +19,12 @@ WARNING = re.compile(r'299 - "((?:[^"\\]|\\.)*)"')  # RFC 7234 §5.5, as the API
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status code, body, and the warnings that kubectl would print."""
+    """Status code, body, the warnings that kubectl would print, and the body as it came."""
 
     code: int
     body: Json
     warnings: tuple[str, ...] = ()
+    text: str = ""
 
     @property
     def message(self) -> str:
@@ -48,17 +49,21 @@ class User:
 
 @dataclass(slots=True)
 class Api:
-    """A client inside the cluster's network with the administrator's token."""
+    """A client inside the cluster's network with the administrator's token.
+
+    Without `ca` it asks `url` as it is: `kubectl proxy` knows who we are.
+    """
 
     inside: Inside
-    ca: Path
+    ca: Path | None
+    url: str = f"https://127.0.0.1:{keys.PORT}"
     _client: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
         self._client = httpx.Client(
-            base_url=f"https://127.0.0.1:{keys.PORT}",
-            verify=ssl.create_default_context(cafile=str(self.ca)),
-            headers={"Authorization": f"Bearer {keys.TOKEN}"},
+            base_url=self.url,
+            verify=ssl.create_default_context(cafile=str(self.ca)) if self.ca else False,
+            headers={"Authorization": f"Bearer {keys.TOKEN}"} if self.ca else {},
             trust_env=False,
             timeout=30,
         )
@@ -74,7 +79,7 @@ class Api:
             for header in answer.headers.get_list("warning")
             for text in WARNING.findall(header)
         )
-        return Answer(answer.status_code, parsed(answer), warnings)
+        return Answer(answer.status_code, parsed(answer), warnings, answer.text)
 
     def create(self, value: Json, *, user: User | None = None, dry_run: bool = False) -> Answer:
         """POST an object where its kind and namespace say; unknown fields are refused."""

@@ -1,4 +1,8 @@
-"""One control plane for all tests of this folder, and what registers a webhook with it."""
+"""What the tests of this folder share: a control plane, two nodes, an installed release.
+
+Fixtures only join what `plane`, `nodes`, `images` and `release` do; tests that need one of their
+own take it from there.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,10 @@ import pytest
 import trustme
 
 from tests import needs
-from tests.cluster import machine
+from tests.cluster import images, nodes, plane, release
 from tests.cluster.api import Api
 from tests.cluster.network import Inside
-
-BINARIES = needs.CACHE / "kubernetes-1.37.2"
+from tests.podman import Podman
 
 # Of each pod that is created one line, with the annotations that webhooks gave it.
 AUDIT = """
@@ -62,41 +65,80 @@ def api_flags(top: Path, folder: Path) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Path]:
-    """The folder of a running control plane (API server and etcd, no node)."""
-    needs.root()
-    for name, package in (("etcd", "etcd-server"), ("ip", "iproute2"), ("sysctl", "procps")):
-        needs.program(name, how=f"apt-get install {package}")
-    needs.file(BINARIES / "kube-apiserver", how="make cluster builds it")
+def shared_plane() -> Iterator[plane.Plane]:
+    """One control plane (API server and etcd, no node) for all that do not need their own."""
     with tempfile.TemporaryDirectory(prefix="initject-") as top:
         folder = Path(top) / "cluster"
-        flags = [f"--api-flag={flag}" for flag in api_flags(Path(top), folder)]
-        process = machine.up(BINARIES, folder, "--control-plane-only", *flags)
-        try:
-            yield folder
-        finally:
-            machine.down(folder)
-            process.wait()
+        with plane.running(folder, *api_flags(Path(top), folder)) as found:
+            yield found
 
 
 @pytest.fixture(scope="session")
-def inside(cluster: Path) -> Iterator[Inside]:
-    """A thread in the cluster's network."""
-    thread = Inside(machine.first_process(cluster))
-    yield thread
-    thread.close()
+def cluster(shared_plane: plane.Plane) -> Path:
+    """The folder of the shared control plane."""
+    return shared_plane.folder
 
 
 @pytest.fixture(scope="session")
-def api(cluster: Path, inside: Inside) -> Iterator[Api]:
-    """The API server, as its administrator."""
-    client = Api(inside, cluster / "pki" / "ca.crt")
-    client.space("default")
-    yield client
-    client.close()
+def inside(shared_plane: plane.Plane) -> Inside:
+    """A thread in its network."""
+    return shared_plane.inside
+
+
+@pytest.fixture(scope="session")
+def api(shared_plane: plane.Plane) -> Api:
+    """Its API server, as the administrator."""
+    return shared_plane.api
 
 
 @pytest.fixture(scope="session")
 def ca() -> trustme.CA:
     """The authority that signs the webhooks' certificates."""
     return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def archives(
+    podman: Podman, image: str, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, ...]:
+    """Our image under the name that the manifests give it, and one of tools."""
+    folder = tmp_path_factory.mktemp("images")
+    return images.ours(podman, image, folder), images.tools(folder)
+
+
+@pytest.fixture(scope="session")
+def node(request: pytest.FixtureRequest) -> Iterator[nodes.Node]:
+    """A node for the whole run, or the cluster of INITJECT_CLUSTER. Tests have namespaces on it."""
+    with tempfile.TemporaryDirectory(prefix="initject-") as top:
+        if needs.CLUSTER:
+            with nodes.existing(Path(top), Path(needs.CLUSTER)) as found:
+                yield found
+        else:
+            nodes.needed()
+            with nodes.running(Path(top), request.getfixturevalue("archives")) as found:
+                yield found
+
+
+@pytest.fixture
+def space(node: nodes.Node) -> Iterator[str]:
+    """A namespace for one test on the node, opted in."""
+    with node.space() as name:
+        yield name
+
+
+@pytest.fixture(scope="session")
+def installed(node: nodes.Node, ca: trustme.CA) -> Iterator[release.Release]:
+    """Initject on the node, for the whole run: whoever changes it puts it back."""
+    with release.installed(node, ca) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def bare_node(request: pytest.FixtureRequest) -> Iterator[nodes.Node]:
+    """A second node on which nothing is installed: what a module installs, it takes away."""
+    nodes.needed()
+    with (
+        tempfile.TemporaryDirectory(prefix="initject-") as top,
+        nodes.running(Path(top), request.getfixturevalue("archives")) as found,
+    ):
+        yield found

@@ -31,10 +31,14 @@ def enter(process: int) -> None:
 
 
 class Inside:
-    """Runs functions on a thread that lives in the network of a process."""
+    """Runs functions on a thread that lives in the network of a process; None: in our own."""
 
-    def __init__(self, process: int) -> None:
-        self._thread = ThreadPoolExecutor(1, initializer=enter, initargs=(process,))
+    def __init__(self, process: int | None) -> None:
+        self._thread = (
+            ThreadPoolExecutor(1)
+            if process is None
+            else ThreadPoolExecutor(1, initializer=enter, initargs=(process,))
+        )
 
     def __call__(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self._thread.submit(function, *args, **kwargs).result()

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import yaml
 
-from tests import needs
-from tests.cluster import image as small_image
-from tests.cluster import machine
-from tests.cluster.conftest import BINARIES
-from tests.house.tree import BIN, CHECKOUT
-from tests.podman import Podman
+from tests.cluster.nodes import Node
+from tests.house.tree import CHECKOUT
 
-PROGRAMS = {
-    "etcd": "etcd-server",
-    "iptables": "iptables",
-    "conntrack": "conntrack",
-    "busybox": "busybox-static",
-    "runc": "runc",
-}
 BLOCK = re.compile(r"(?:^ {4,}\S.*\n)+", re.MULTILINE)
 POLICY = """
 apiVersion: initject.dev/v1alpha1
@@ -65,33 +49,6 @@ spec:
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A running node, and a folder in which its user stands."""
-
-    cluster: Path
-    home: Path
-
-    def run(self, script: str) -> str:
-        """What a script of the user prints; it must not fail."""
-        environment = {
-            **os.environ,
-            "PATH": f"{BIN}:{os.environ['PATH']}",
-            "KUBECONFIG": str(self.cluster / "kubeconfig"),
-        }
-        done = subprocess.run(
-            machine.inside(self.cluster, "bash", "-euo", "pipefail", "-c", script),
-            cwd=self.home,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
-        assert done.returncode == 0, f"{script}\n{done.stdout}{done.stderr}"
-        return done.stdout
-
-
 def steps() -> list[str]:
     """The commands of deploy/README.md for file mode and for leaving, a block each."""
     text = (CHECKOUT / "deploy" / "README.md").read_text(encoding="utf-8")
@@ -100,43 +57,9 @@ def steps() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def archives(podman: Podman, image: str, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Our image under the name that the manifests give it, and a busybox."""
-    folder = tmp_path_factory.mktemp("images")
-    ours, busybox = folder / "initject.tar", folder / "busybox.tar"
-    name = "registry.example.com/initject/initject:0.1.0"
-    podman.must("tag", image, name)
-    podman.must("save", "--quiet", "--format=docker-archive", f"--output={ours}", name)
-    podman.must("untag", image, name)
-    links = {f"bin/{name}": "@busybox" for name in ("sh", "cat", "id", "sleep")}
-    small_image.write(
-        "localhost/busybox:1", busybox, {"bin/busybox": "/bin/busybox", **links}, ["sh"]
-    )
-    return [ours, busybox]
-
-
-@pytest.fixture(scope="module")
-def node(archives: list[Path]) -> Iterator[Node]:
-    """A node with both images."""
-    for name, package in PROGRAMS.items():
-        needs.program(name, how=f"apt-get install {package}")
-    plugins = "apt-get install containernetworking-plugins"
-    needs.file(Path("/usr/lib/cni/bridge"), how=plugins)
-    needs.file(BINARIES / "coredns", how="make cluster builds it")
-    with tempfile.TemporaryDirectory(prefix="initject-") as top:
-        folder = Path(top) / "cluster"
-        flags = [f"--image={archive}" for archive in archives]
-        process = machine.up(BINARIES, folder, *flags)
-        try:
-            yield Node(folder, Path(top))
-        finally:
-            machine.down(folder)
-            process.wait()
-
-
-@pytest.fixture(scope="module")
-def deployed(node: Node) -> Iterator[Node]:
+def deployed(bare_node: Node) -> Iterator[Node]:
     """The webhook, deployed by the steps of the README, with a policy of our own."""
+    node = bare_node
     shutil.copytree(CHECKOUT / "deploy", node.home / "deploy")
     overlay = node.home / "deploy" / "kustomize" / "overlays" / "file-mode"
     (overlay / "policies" / "wait-for-database.yaml").write_text(POLICY)
@@ -146,6 +69,7 @@ def deployed(node: Node) -> Iterator[Node]:
         node.run(script)
     yield node
     node.run(leave.replace("delete -k", "delete --wait=false -k"))  # a minute for the namespace
+    node.run("kubectl delete namespace shop")
 
 
 def test_the_readme_leads_to_two_pods_that_are_ready(deployed: Node) -> None:

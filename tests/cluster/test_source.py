@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -20,12 +19,10 @@ import httpx
 import pytest
 import trustme
 
-from tests import needs
-from tests.cluster import control_plane, keys, machine, registration, serving, test_manifests
+from tests.cluster import plane as planes
+from tests.cluster import registration, serving, test_manifests
 from tests.cluster.api import Api, Json
-from tests.cluster.conftest import BINARIES
 from tests.cluster.network import Inside
-from tests.cluster.parts import Parts
 from tests.cluster.registration import until
 from webhook import testing
 
@@ -37,11 +34,11 @@ NAMESPACE = "shop"
 class Plane:
     """A control plane that this module alone uses, and the webhook that watches it."""
 
+    own: planes.Plane
     folder: Path
     api: Api
     inside: Inside
     served: serving.Served
-    started: list[subprocess.Popen[bytes]]
 
     def metric(self, name: str) -> float:
         """One series of /metrics, by its name and labels as they are printed."""
@@ -67,34 +64,17 @@ class Plane:
 @pytest.fixture(scope="module")
 def plane(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
     """A control plane with our CRDs, a webhook that watches it, and its registration."""
-    needs.root()
-    for name, package in (("etcd", "etcd-server"), ("ip", "iproute2"), ("sysctl", "procps")):
-        needs.program(name, how=f"apt-get install {package}")
-    needs.file(BINARIES / "kube-apiserver", how="make cluster builds it")
     top = tmp_path_factory.mktemp("source")
-    process = machine.up(BINARIES, top / "cluster", "--control-plane-only")
-    inside = Inside(machine.first_process(top / "cluster"))
-    api = Api(inside, top / "cluster" / "pki" / "ca.crt")
-    started: list[subprocess.Popen[bytes]] = []
-    try:
-        api.space("default")
-        api.space(NAMESPACE)
-        install(api)
-        (top / "kubeconfig").write_text(json.dumps(kubeconfig(api, top / "cluster")))
+    with planes.running(top / "cluster") as own:
+        own.api.space(NAMESPACE)
+        install(own.api)
+        (top / "kubeconfig").write_text(json.dumps(kubeconfig(own.api, own.folder)))
         flags = ("--source=cluster", f"--kubeconfig={top / 'kubeconfig'}")
-        with serving.serve(top / "cluster", top, ca, *flags) as served:
+        with serving.serve(own.folder, top, ca, *flags) as served:
             url, bundle = served.url, ca.cert_pem.bytes()
             hook = registration.webhook("inject.initject.dev", url, bundle)
-            registration.register(api, "initject", hook)
-            yield Plane(top / "cluster", api, inside, served, started)
-    finally:
-        api.close()
-        inside.close()
-        machine.down(top / "cluster")
-        process.wait()
-        for one in started:
-            one.kill()  # nsenter, which stops when what it runs is stopped
-            one.wait()
+            registration.register(own.api, "initject", hook)
+            yield Plane(own, own.folder, own.api, own.inside, served)
 
 
 def install(api: Api) -> None:
@@ -318,46 +298,6 @@ def cpu(process: subprocess.Popen[bytes]) -> float:
     return time.clock_gettime(~process.pid << 3 | 2)
 
 
-def signal_api_server(plane: Plane, number: signal.Signals) -> None:
-    """Send a signal to the control plane's kube-apiserver."""
-    ours = os.readlink(f"/proc/{machine.first_process(plane.folder)}/ns/pid")
-    (process,) = (
-        int(path.name)
-        for path in Path("/proc").glob("[0-9]*")
-        if path.joinpath("comm").read_text() == "kube-apiserver\n"
-        and os.readlink(path / "ns" / "pid") == ours
-    )
-    os.kill(process, number)
-
-
-def kill_api_server(plane: Plane) -> None:
-    """Returns when nothing listens any more: until then another one could not start."""
-    signal_api_server(plane, signal.SIGKILL)
-    until(lambda: plane.inside(refused), "kube-apiserver is gone")
-
-
-def refused() -> bool:
-    with socket.socket() as sock:
-        return sock.connect_ex(("127.0.0.1", keys.PORT)) != 0
-
-
-def start_api_server(plane: Plane) -> None:
-    """Start it again as it was; returns when it is ready."""
-    parts = Parts(BINARIES, plane.folder)
-    target = str(machine.first_process(plane.folder))
-    command = ["nsenter", "--net", "--pid", "--mount", "--target", target]
-    flags = control_plane.api_server_flags(parts)
-    with (plane.folder / "logs" / "kube-apiserver.log").open("ab") as log:
-        started = subprocess.Popen(
-            [*command, str(BINARIES / "kube-apiserver"), *flags],
-            stdout=log,
-            stderr=log,
-            cwd=plane.folder,
-        )
-    plane.started.append(started)
-    until(lambda: plane.inside(parts.api, "/readyz") == "ok", "kube-apiserver", seconds=60)
-
-
 def review(plane: Plane, app: str) -> list[str]:
     """The steps that the webhook gives to a pod when it is asked without the API server."""
     pod = testing.pod("web", namespace=NAMESPACE, labels={"app": app})
@@ -378,7 +318,7 @@ def test_without_the_api_server_policies_stay_in_force(plane: Plane) -> None:
     plane.api.ensure(policy("lasting", "lasting"))
     soon(lambda: plane.steps("lasting"), ["lasting"])
 
-    kill_api_server(plane)
+    plane.own.kill_api_server()
     time.sleep(0.5)
     began = cpu(plane.served.process)
     time.sleep(away)
@@ -388,7 +328,7 @@ def test_without_the_api_server_policies_stay_in_force(plane: Plane) -> None:
     assert plane.metric('initject_source_errors_total{source="namespaces"}') > 0
     assert plane.logged("source not read; what is known stays")
 
-    start_api_server(plane)
+    plane.own.start_api_server()
     plane.api.ensure(policy("afterwards", "afterwards"))
     back = soon(lambda: plane.steps("afterwards"), ["afterwards"], 20)
     sys.stdout.write(f"away {away} s: {used / away:.1%} of a core; back in {back:.1f} s\n")
@@ -402,7 +342,7 @@ def test_an_api_server_that_hangs_holds_up_nothing(plane: Plane) -> None:
     plane.api.ensure(policy("patient", "patient"))
     soon(lambda: plane.steps("patient"), ["patient"])
 
-    signal_api_server(plane, signal.SIGSTOP)
+    plane.own.signal_api_server(signal.SIGSTOP)
     try:
         began = cpu(plane.served.process)
         time.sleep(3)
@@ -410,7 +350,7 @@ def test_an_api_server_that_hangs_holds_up_nothing(plane: Plane) -> None:
         assert 200 == plane.health("/readyz").status_code
         assert cpu(plane.served.process) - began < 0.3
     finally:
-        signal_api_server(plane, signal.SIGCONT)
+        plane.own.signal_api_server(signal.SIGCONT)
     replace(plane.api, policy("patient", "patient", step="changed"))
     soon(lambda: plane.steps("patient"), ["changed"], 20)
 
@@ -425,8 +365,8 @@ def test_what_was_missed_is_made_up_for_by_a_new_list(plane: Plane) -> None:
     try:
         delete(plane.api, "goes")
         plane.api.ensure(policy("comes", "comes"))
-        kill_api_server(plane)
-        start_api_server(plane)
+        plane.own.kill_api_server()
+        plane.own.start_api_server()
         old = f"{CLUSTER}?watch=1&timeoutSeconds=1&resourceVersion={version}"
         soon(lambda: plane.api.ask("GET", CLUSTER).code, 200, 20)
         told = plane.api.ask("GET", old).body
