@@ -49,7 +49,7 @@ lint: $(ready)  ## style, types, direction of imports, shell scripts, Dockerfile
 	@$(bin)/ruff format --check .
 	@$(bin)/mypy
 	@$(bin)/lint-imports
-	@$(bin)/shellcheck .ci/run tests/cluster/build.sh
+	@$(bin)/shellcheck .ci/run tests/cluster/build.sh tests/cluster/tools.sh
 	@$(bin)/hadolint Dockerfile
 
 fix: $(ready)  ## what of `lint` can be mended by a tool
@@ -64,6 +64,7 @@ cases: $(ready)  ## the gallery; UPDATE=1 writes what comes out into expected.ya
 
 cluster: $(ready)  ## the tests on a real Kubernetes; builds it once (8 minutes, needs Go)
 	@tests/cluster/build.sh '$(KUBERNETES)' control_plane node
+	@tests/cluster/tools.sh '$(CACHE)/tools'
 	@INITJECT_CACHE='$(CACHE)' $(bin)/python -m pytest tests/cluster
 
 bench: $(ready)  ## what a review costs, as ratios measured in one run

@@ -28,6 +28,12 @@ def program(name: str, *, how: str) -> str:
     return found or leave_out(name, how)
 
 
+def tool(name: str) -> str:
+    """The path of a program that tests/cluster/tools.sh fetches; the machine's own will do."""
+    fetched = CACHE / "tools" / name
+    return str(fetched) if fetched.exists() else program(name, how="make cluster fetches it")
+
+
 def file(path: Path, *, how: str) -> Path:
     """A file that must be there already, such as a binary that takes minutes to build."""
     if not path.exists():

@@ -26,7 +26,14 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end }}
 
-{{/* Name and labels of an object; indented by who includes it. */}}
+{{- define "initject.namespaced" -}}
+name: {{ include "initject.fullname" . }}
+namespace: {{ .Release.Namespace }}
+labels:
+  {{- include "initject.labels" . | nindent 2 }}
+{{- end }}
+
+{{/* The same of an object of the cluster. */}}
 {{- define "initject.metadata" -}}
 name: {{ include "initject.fullname" . }}
 labels:
