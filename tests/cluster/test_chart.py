@@ -2,21 +2,52 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
+import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 import yaml
 
 from tests import helm, needs
-from tests.cluster import registration
+from tests.cluster import machine, registration, serving
 from tests.cluster.api import Api, Json
+from tests.cluster.conftest import BINARIES
+from tests.house.tree import BIN, CHECKOUT
 from webhook import testing
 from webhook.manifest import workload
 
 DEFINITIONS = needs.CACHE / "tools" / "definitions"
+INJECT, ENFORCE = "initject.dev/inject", "initject.dev/enforce"
+MIRROR = "kubernetes.io/config.mirror"
+POLICY = """
+apiVersion: initject.dev/v1alpha1
+kind: ClusterInitPolicy
+metadata: {name: everybody}
+spec:
+  match: {}
+  steps:
+    - name: first
+      container: {image: "registry.example.com/first:1.0"}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: enforced, labels: {initject.dev/enforce: "true"}}
+"""
+DELETIONS = """
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+  - {level: Metadata, verbs: [delete]}
+  - {level: None}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +97,190 @@ def test_our_own_pods_are_accepted_where_pods_are_restricted(api: Api, choice: s
 
     assert (201, "", ()) == (answer.code, answer.message, answer.warnings)
     assert 2000000000 == answer.body["spec"]["priority"]
+
+
+# ── Which pods are sent ──
+
+
+@pytest.fixture(scope="module")
+def webhooks(
+    cluster: Path, api: Api, ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """The chart's webhooks for all namespaces, answered by a webhook that injects every pod."""
+    folder = tmp_path_factory.mktemp("chart")
+    (folder / "policies").mkdir()
+    (folder / "policies" / "policy.yaml").write_text(POLICY)
+    objects = helm.render("inject=all")
+    with serving.serve(cluster, folder, ca, "--inject=all", "--excluded-namespaces=") as running:
+        bundle = base64.b64encode(ca.cert_pem.bytes()).decode()
+        hooks = [
+            {**hook, "clientConfig": {"url": running.url, "caBundle": bundle}}
+            for hook in helm.only("MutatingWebhookConfiguration", objects)["webhooks"]
+        ]
+        registration.register(api, "chart", *hooks)
+        yield
+        registration.unregister(api, "chart")
+
+
+OUT = "disabled"
+SENT: dict[str, tuple[str, Json, Json, bool]] = {
+    # namespace, its labels, what the pod says, whether it is injected
+    "plain": ("plain", {}, {}, True),
+    "label-out": ("plain", {}, {"labels": {INJECT: OUT}}, False),
+    "annotation-out": ("plain", {}, {"annotations": {INJECT: OUT}}, False),
+    "annotation-false": ("plain", {}, {"annotations": {INJECT: "false"}}, False),
+    "other-annotation": ("plain", {}, {"annotations": {INJECT: "enabled"}}, True),
+    "mirror": ("plain", {}, {"annotations": {MIRROR: "x"}}, False),
+    "critical": ("plain", {}, {"class": "system-node-critical"}, False),
+    "less-critical": ("plain", {}, {"class": "system-cluster-critical"}, True),
+    "by-name": ("cert-manager", {}, {}, False),
+    "by-glob": ("my-csi-driver", {}, {}, False),
+    "by-glob-with-label": ("calico-system", {INJECT: "enabled"}, {}, False),
+    "no-glob": ("calicos", {}, {}, True),
+    "namespace-out": ("left-out", {INJECT: OUT}, {}, False),
+    "enforced": ("calico-enforced", {ENFORCE: "true"}, {}, True),
+    "enforced-out": ("enforced", {ENFORCE: "true"}, {"class": "system-node-critical"}, True),
+    "enforced-mirror": ("enforced", {ENFORCE: "true"}, {"annotations": {MIRROR: "x"}}, False),
+    "system": ("kube-public", {}, {}, False),
+    "own": ("initject", {}, {}, False),
+}
+
+
+@pytest.mark.usefixtures("webhooks")
+@pytest.mark.parametrize("name", SENT)
+def test_who_is_to_be_left_alone_is_not_even_sent(cluster: Path, api: Api, name: str) -> None:
+    """The API server knows by itself, without a call, and so without a delay."""
+    namespace, labels, says, expected = SENT[name]
+    api.space(namespace, labels)
+    pod = testing.pod(
+        f"sent-{name}",
+        namespace=namespace,
+        labels=says.get("labels", {}),
+        annotations=says.get("annotations", {}),
+    )
+    if "class" in says:
+        pod["spec"]["priorityClassName"] = says["class"]
+    if MIRROR in says.get("annotations", {}):
+        pod["spec"]["nodeName"] = "node1"
+
+    answer = api.create(pod)
+
+    assert (201, "") == (answer.code, answer.message)
+    assert expected == ("initContainers" in answer.body["spec"])
+    notes = [e.get("annotations", {}) for e in registration.audit(cluster, f"sent-{name}")]
+    called = [text for one in notes for text in one.values() if '"configuration":"chart"' in text]
+    assert expected == bool(called)
+
+
+# ── A release, from installation to the end ──
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """A control plane of its own, as helm and kubectl reach it."""
+
+    folder: Path
+
+    def __call__(self, *command: str) -> str:
+        done = subprocess.run(
+            machine.inside(self.folder, *command),
+            env={**os.environ, **helm.BARE, "KUBECONFIG": str(self.folder / "kubeconfig")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def helm(self, verb: str, *arguments: str) -> str:
+        return self(needs.tool("helm"), verb, "initject", *arguments, "--namespace=initject")
+
+    def kubectl(self, *arguments: str) -> str:
+        return self(str(BIN / "kubectl"), "--namespace=initject", *arguments)
+
+    def get(self, *what: str) -> Any:
+        return json.loads(self.kubectl("get", "-o=json", *what))
+
+    def names(self, *kinds: str) -> set[str]:
+        found = self.get(",".join(kinds), "--all-namespaces")["items"]
+        return {f"{one['kind']}/{one['metadata']['name']}" for one in found}
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
+    """A control plane that has never seen us, and writes down what is deleted."""
+    needs.root()
+    needs.program("etcd", how="apt-get install etcd-server")
+    needs.file(BINARIES / "kube-apiserver", how="make cluster builds it")
+    top = tmp_path_factory.mktemp("plane")
+    (top / "audit.yaml").write_text(DELETIONS)
+    folder = top / "cluster"
+    process = machine.up(
+        BINARIES,
+        folder,
+        "--control-plane-only",
+        f"--api-flag=--audit-policy-file={top / 'audit.yaml'}",
+        f"--api-flag=--audit-log-path={folder / 'audit.log'}",
+    )
+    try:
+        yield Plane(folder)
+    finally:
+        machine.down(folder)
+        process.wait()
+
+
+def test_a_release_from_installation_to_the_end(plane: Plane) -> None:
+    """What the webhook and an operator write survives upgrades; nothing that could block stays."""
+    plane.helm("install", str(helm.CHART), "--create-namespace")
+    plane.kubectl("wait", "--for=condition=Established", "crd/clusterinitpolicies.initject.dev")
+    plane.kubectl("apply", f"--filename={CHECKOUT}/examples/01-minimal/policy.yaml")
+    webhook = "mutatingwebhookconfiguration/initject"
+    secret = {"data": {"tls.key": "a2V5"}}
+    plane.kubectl(
+        "patch", "-n=initject", "secret/initject-certificates", f"-p={json.dumps(secret)}"
+    )
+    off = {"name": "emergency-off", "expression": "false"}
+    written = [
+        {"op": "add", "path": f"/webhooks/{n}/{path}", "value": value}
+        for n in (0, 1)
+        for path, value in (("clientConfig/caBundle", "Q0E="), ("matchConditions/-", off))
+    ]
+    plane.kubectl("patch", webhook, "--type=json", f"-p={json.dumps(written)}")
+
+    plane.helm("upgrade", str(helm.CHART), "--set=replicas=3,webhook.timeoutSeconds=4")
+
+    assert 3 == plane.get("deployment/initject")["spec"]["replicas"]
+    assert secret["data"] == plane.get("secret/initject-certificates")["data"]
+    for hook in plane.get(webhook)["webhooks"]:
+        assert (4, "Q0E=") == (hook["timeoutSeconds"], hook["clientConfig"]["caBundle"])
+        assert off in hook["matchConditions"]
+
+    plane.helm("uninstall")
+
+    blocking = ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
+    policies = ("validatingadmissionpolicies", "validatingadmissionpolicybindings")
+    assert set() == plane.names(*blocking, *policies)
+    kept = plane.names("customresourcedefinitions", "clusterinitpolicies")
+    assert {
+        "CustomResourceDefinition/clusterinitpolicies.initject.dev",
+        "CustomResourceDefinition/initpolicies.initject.dev",
+        "ClusterInitPolicy/wait-for-database",
+    } == kept
+    assert ["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"] == deleted(plane)[:2]
+
+    plane.helm("install", str(helm.CHART))
+
+    assert webhook.split("/")[1] == plane.get(webhook)["metadata"]["name"]
+
+
+def deleted(plane: Plane) -> list[str]:
+    """Kinds of our objects in the order in which they were deleted."""
+    lines = (plane.folder / "audit.log").read_text().splitlines()
+    events = [json.loads(line)["objectRef"] for line in lines]
+    kinds = {"mutatingwebhookconfigurations": "MutatingWebhookConfiguration"}
+    kinds["validatingwebhookconfigurations"] = "ValidatingWebhookConfiguration"
+    return [
+        kinds.get(event["resource"], event["resource"])
+        for event in events
+        if event.get("name", "").startswith("initject")
+    ]

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import json
 import re
@@ -28,6 +27,8 @@ from webhook.telemetry.instruments import INSTRUMENTS
 README = "deploy/chart/README.md"
 BEGIN, END = "<!-- values -->\n", "<!-- end of values -->\n"
 FLAGS = {setting.flag: setting for setting in TABLE}
+INJECT, ENFORCE = "initject.dev/inject", "initject.dev/enforce"
+NAME = "kubernetes.io/metadata.name"
 DEFAULTS = {setting.name: setting.default for setting in TABLE}
 ALL_MONITORED = helm.CHOICES["monitored"]
 
@@ -99,7 +100,9 @@ def test_the_schema_is_one_and_the_defaults_meet_it() -> None:
 def test_every_value_has_a_default_and_words() -> None:
     """What the schema knows stands in values.yaml, and the other way round, in the same order."""
     optional = {"global", "settings", "certificates.certManager.issuerRef"}
-    known = [p for p, _ in below("", schema()) if not p.startswith(tuple(f"{o}." for o in optional))]
+    known = [
+        p for p, _ in below("", schema()) if not p.startswith(tuple(f"{o}." for o in optional))
+    ]
     known.remove("global")
 
     assert known == list(given("", values()))
@@ -258,7 +261,11 @@ def test_the_excluded_namespaces_are_those_of_the_program() -> None:
 
 
 LABELS = [
-    {"initject.dev/inject": inject, "initject.dev/enforce": enforce, "kubernetes.io/metadata.name": n}
+    {
+        "initject.dev/inject": inject,
+        "initject.dev/enforce": enforce,
+        "kubernetes.io/metadata.name": n,
+    }
     for inject, enforce, n in itertools.product(
         (None, "enabled", "true", "disabled", "false", "odd"),
         (None, "true", "false"),
@@ -270,9 +277,7 @@ LABELS = [
 def test_no_pod_is_selected_by_both_webhooks(objects: list[Any]) -> None:
     """Whatever the labels of its namespace are: a pod that both selected would cost twice."""
     both = [
-        labels
-        for labels in LABELS
-        if 1 < sum(selects(hook, labels) for hook in hooks(objects))
+        labels for labels in LABELS if 1 < sum(selects(hook, labels) for hook in hooks(objects))
     ]
 
     assert [] == both
@@ -281,12 +286,7 @@ def test_no_pod_is_selected_by_both_webhooks(objects: list[Any]) -> None:
 def test_what_a_cluster_starts_with_is_out_whatever_is_chosen(objects: list[Any]) -> None:
     """No webhook of ours sees our own namespace, or those that a cluster starts with."""
     never = {"initject", "kube-system", "kube-public", "kube-node-lease"}
-    seen = {
-        labels["kubernetes.io/metadata.name"]
-        for labels in LABELS
-        for hook in hooks(objects)
-        if selects(hook, labels)
-    }
+    seen = {labels[NAME] for labels in LABELS for hook in hooks(objects) if selects(hook, labels)}
 
     assert set() == seen & never
     assert "shop" in seen
@@ -302,11 +302,11 @@ def test_what_a_cluster_starts_with_is_out_whatever_is_chosen(objects: list[Any]
 def test_namespaces_opt_in_or_out(choice: str, expected: set[str]) -> None:
     """By their label `initject.dev/inject`, where they do not enforce."""
     ignoring, enforcing = hooks(helm.render(*helm.CHOICES[choice]))
-    shop = [labels for labels in LABELS if labels["kubernetes.io/metadata.name"] == "shop"]
+    shop = [labels for labels in LABELS if labels[NAME] == "shop"]
 
     assert ("Ignore", "Fail") == (ignoring["failurePolicy"], enforcing["failurePolicy"])
-    assert expected == {labels["initject.dev/inject"] or "" for labels in shop if selects(ignoring, labels)}
-    assert {"true"} == {labels["initject.dev/enforce"] for labels in shop if selects(enforcing, labels)}
+    assert expected == {labels[INJECT] or "" for labels in shop if selects(ignoring, labels)}
+    assert {"true"} == {labels[ENFORCE] for labels in shop if selects(enforcing, labels)}
 
 
 def hooks(objects: list[Any]) -> list[Any]:
@@ -320,9 +320,7 @@ def selects(hook: Any, labels: Mapping[str, str | None]) -> bool:
     return parsed.matches({key: value for key, value in labels.items() if value is not None})
 
 
-@pytest.mark.parametrize(
-    "choice", ["files-cert-manager", "files-secret", "files-config-map"]
-)
+@pytest.mark.parametrize("choice", ["files-cert-manager", "files-secret", "files-config-map"])
 def test_with_files_and_a_certificate_of_others_it_has_no_rights(choice: str) -> None:
     """No role, no binding, no definition, no token, and no way out."""
     made = helm.render(*helm.CHOICES[choice])
@@ -466,7 +464,10 @@ def test_every_alert_is_tried(rules: Path) -> None:
     """Each has a case in which it fires."""
     cases = yaml.safe_load(tree.text("tests/house/alerts.yaml"))["tests"]
     fired = {
-        one["alertname"] for case in cases for one in case["alert_rule_test"] if one.get("exp_alerts")
+        one["alertname"]
+        for case in cases
+        for one in case["alert_rule_test"]
+        if one.get("exp_alerts")
     }
 
     assert set(alerts()) == fired
