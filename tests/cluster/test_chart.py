@@ -16,9 +16,9 @@ import trustme
 import yaml
 
 from tests import helm, needs
-from tests.cluster import machine, registration, serving
+from tests.cluster import machine, plane, registration, serving
 from tests.cluster.api import Api, Json
-from tests.cluster.conftest import BINARIES
+from tests.cluster.plane import Plane
 from tests.house.tree import BIN, CHECKOUT
 from webhook import testing
 from webhook.manifest import workload
@@ -176,15 +176,16 @@ def test_who_is_to_be_left_alone_is_not_even_sent(cluster: Path, api: Api, name:
 
 
 @dataclass(frozen=True, slots=True)
-class Plane:
-    """A control plane of its own, as helm and kubectl reach it."""
+class User:
+    """Somebody with helm and kubectl on a control plane that has never seen us."""
 
-    folder: Path
+    plane: Plane
 
     def __call__(self, *command: str) -> str:
+        folder = self.plane.folder
         done = subprocess.run(
-            machine.inside(self.folder, *command),
-            env={**os.environ, **helm.BARE, "KUBECONFIG": str(self.folder / "kubeconfig")},
+            machine.inside(folder, *command),
+            env={**os.environ, **helm.BARE, "KUBECONFIG": str(folder / "kubeconfig")},
             capture_output=True,
             text=True,
             check=False,
@@ -207,36 +208,24 @@ class Plane:
 
 
 @pytest.fixture(scope="module")
-def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
-    """A control plane that has never seen us, and writes down what is deleted."""
-    needs.root()
-    needs.program("etcd", how="apt-get install etcd-server")
-    needs.file(BINARIES / "kube-apiserver", how="make cluster builds it")
-    top = tmp_path_factory.mktemp("plane")
-    (top / "audit.yaml").write_text(DELETIONS)
+def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
+    """On a control plane that writes down what is deleted."""
+    top = tmp_path_factory.mktemp("release")
     folder = top / "cluster"
-    process = machine.up(
-        BINARIES,
-        folder,
-        "--control-plane-only",
-        f"--api-flag=--audit-policy-file={top / 'audit.yaml'}",
-        f"--api-flag=--audit-log-path={folder / 'audit.log'}",
-    )
-    try:
-        yield Plane(folder)
-    finally:
-        machine.down(folder)
-        process.wait()
+    (top / "audit.yaml").write_text(DELETIONS)
+    log = f"--audit-log-path={folder / 'audit.log'}"
+    with plane.running(folder, f"--audit-policy-file={top / 'audit.yaml'}", log) as own:
+        yield User(own)
 
 
-def test_a_release_from_installation_to_the_end(plane: Plane) -> None:
+def test_a_release_from_installation_to_the_end(user: User) -> None:
     """What the webhook and an operator write survives upgrades; nothing that could block stays."""
-    plane.helm("install", str(helm.CHART), "--create-namespace")
-    plane.kubectl("wait", "--for=condition=Established", "crd/clusterinitpolicies.initject.dev")
-    plane.kubectl("apply", f"--filename={CHECKOUT}/examples/01-minimal/policy.yaml")
+    user.helm("install", str(helm.CHART), "--create-namespace")
+    user.kubectl("wait", "--for=condition=Established", "crd/clusterinitpolicies.initject.dev")
+    user.kubectl("apply", f"--filename={CHECKOUT}/examples/01-minimal/policy.yaml")
     webhook = "mutatingwebhookconfiguration/initject"
     secret = {"data": {"tls.key": "a2V5"}}
-    plane.kubectl(
+    user.kubectl(
         "patch", "-n=initject", "secret/initject-certificates", f"-p={json.dumps(secret)}"
     )
     off = {"name": "emergency-off", "expression": "false"}
@@ -245,37 +234,37 @@ def test_a_release_from_installation_to_the_end(plane: Plane) -> None:
         for n in (0, 1)
         for path, value in (("clientConfig/caBundle", "Q0E="), ("matchConditions/-", off))
     ]
-    plane.kubectl("patch", webhook, "--type=json", f"-p={json.dumps(written)}")
+    user.kubectl("patch", webhook, "--type=json", f"-p={json.dumps(written)}")
 
-    plane.helm("upgrade", str(helm.CHART), "--set=replicas=3,webhook.timeoutSeconds=4")
+    user.helm("upgrade", str(helm.CHART), "--set=replicas=3,webhook.timeoutSeconds=4")
 
-    assert 3 == plane.get("deployment/initject")["spec"]["replicas"]
-    assert secret["data"] == plane.get("secret/initject-certificates")["data"]
-    for hook in plane.get(webhook)["webhooks"]:
+    assert 3 == user.get("deployment/initject")["spec"]["replicas"]
+    assert secret["data"] == user.get("secret/initject-certificates")["data"]
+    for hook in user.get(webhook)["webhooks"]:
         assert (4, "Q0E=") == (hook["timeoutSeconds"], hook["clientConfig"]["caBundle"])
         assert off in hook["matchConditions"]
 
-    plane.helm("uninstall")
+    user.helm("uninstall")
 
     blocking = ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
     policies = ("validatingadmissionpolicies", "validatingadmissionpolicybindings")
-    assert set() == plane.names(*blocking, *policies)
-    kept = plane.names("customresourcedefinitions", "clusterinitpolicies")
+    assert set() == user.names(*blocking, *policies)
+    kept = user.names("customresourcedefinitions", "clusterinitpolicies")
     assert {
         "CustomResourceDefinition/clusterinitpolicies.initject.dev",
         "CustomResourceDefinition/initpolicies.initject.dev",
         "ClusterInitPolicy/wait-for-database",
     } == kept
-    assert ["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"] == deleted(plane)[:2]
+    assert ["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"] == deleted(user)[:2]
 
-    plane.helm("install", str(helm.CHART))
+    user.helm("install", str(helm.CHART))
 
-    assert webhook.split("/")[1] == plane.get(webhook)["metadata"]["name"]
+    assert webhook.split("/")[1] == user.get(webhook)["metadata"]["name"]
 
 
-def deleted(plane: Plane) -> list[str]:
+def deleted(user: User) -> list[str]:
     """Kinds of our objects in the order in which they were deleted."""
-    lines = (plane.folder / "audit.log").read_text().splitlines()
+    lines = (user.plane.folder / "audit.log").read_text().splitlines()
     events = [json.loads(line)["objectRef"] for line in lines]
     kinds = {"mutatingwebhookconfigurations": "MutatingWebhookConfiguration"}
     kinds["validatingwebhookconfigurations"] = "ValidatingWebhookConfiguration"
