@@ -64,7 +64,7 @@ class Node:
 
     def environment(self) -> dict[str, str]:
         """That of a user: our tools in the path, and the cluster's kubeconfig."""
-        path = f"{BIN}:{os.environ['PATH']}"
+        path = f"{BIN}:{needs.CACHE / 'tools'}:{os.environ['PATH']}"
         return {**os.environ, "PATH": path, "KUBECONFIG": str(self.kubeconfig)}
 
     def attempt(self, script: str, *, seconds: float = 180) -> subprocess.CompletedProcess[str]:

@@ -354,7 +354,7 @@ KEYS = {
         "validatingwebhookconfigurations",
         "initject",
     ): [*READING, "patch"],
-    ("", "secrets", "initject-certificates"): [*READING, "patch", "update"],
+    ("", "secrets", "initject-certificates"): [*READING, "patch"],
 }
 SPEAKING = {
     ("coordination.k8s.io", "leases", ""): [*READING, "create", "update", "patch", "delete"],
