@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 from pathlib import Path
@@ -109,9 +110,15 @@ def flags(values: tuple[str, ...]) -> list[str]:
 
 def render(*values: str, release: str = "initject", namespace: str = "initject") -> list[Any]:
     """The objects of a release, in the order of their installation."""
+    text = _rendered(values, release, namespace)
+    return [value for value in yaml.load_all(text, yaml.CSafeLoader) if value]
+
+
+@functools.cache
+def _rendered(values: tuple[str, ...], release: str, namespace: str) -> str:
     done = run("template", release, str(CHART), f"--namespace={namespace}", *flags(values))
     assert done.returncode == 0, done.stderr
-    return [value for value in yaml.safe_load_all(done.stdout) if value]
+    return done.stdout
 
 
 def only(kind: str, objects: list[Any]) -> Any:

@@ -225,9 +225,7 @@ def test_a_release_from_installation_to_the_end(user: User) -> None:
     user.kubectl("apply", f"--filename={CHECKOUT}/examples/01-minimal/policy.yaml")
     webhook = "mutatingwebhookconfiguration/initject"
     secret = {"data": {"tls.key": "a2V5"}}
-    user.kubectl(
-        "patch", "-n=initject", "secret/initject-certificates", f"-p={json.dumps(secret)}"
-    )
+    user.kubectl("patch", "secret/initject-certificates", f"-p={json.dumps(secret)}")
     off = {"name": "emergency-off", "expression": "false"}
     written = [
         {"op": "add", "path": f"/webhooks/{n}/{path}", "value": value}

@@ -25,6 +25,7 @@ from webhook.settings import TABLE
 from webhook.telemetry.instruments import INSTRUMENTS
 
 README = "deploy/chart/README.md"
+PRACTICES = "docs/explanation/good-practices.md"
 BEGIN, END = "<!-- values -->\n", "<!-- end of values -->\n"
 FLAGS = {setting.flag: setting for setting in TABLE}
 AGREED = {"--certificate-secret", "--service", "--webhook-configuration"}
@@ -410,6 +411,77 @@ def test_every_name_follows_from_that_of_the_release(release: str) -> None:
     for flag in ("--service", "--webhook-configuration"):
         assert f"{flag}={name}" in passed
     assert f"--certificate-secret={name}-certificates" in passed
+
+
+# ── Good practices ──
+
+
+def test_only_creations_of_pods_are_registered(objects: list[Any]) -> None:
+    """No update, no subresource, no other kind; in whatever version somebody writes them."""
+    pods = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "scope": "Namespaced"}
+    for hook in hooks(objects):
+        assert [{**pods, "operations": ["CREATE"]}] == hook["rules"]
+        assert ("Equivalent", "IfNeeded", "None", ["v1"]) == (
+            hook["matchPolicy"],
+            hook["reinvocationPolicy"],
+            hook["sideEffects"],
+            hook["admissionReviewVersions"],
+        )
+
+
+def test_the_deadline_is_short(defaults: list[Any]) -> None:
+    """A pod waits five seconds at most for somebody who does not answer."""
+    assert [5, 5] == [hook["timeoutSeconds"] for hook in hooks(defaults)]
+
+
+def test_replicas_stand_behind_a_service_and_apart(defaults: list[Any]) -> None:
+    """Two, over nodes and zones, of which one may be evicted at a time and none is missing."""
+    deployment = helm.only("Deployment", defaults)["spec"]
+    pod = deployment["template"]
+    spread = {c["topologyKey"] for c in pod["spec"]["topologySpreadConstraints"]}
+    selected = [
+        helm.only("Service", defaults)["spec"]["selector"],
+        helm.only("PodDisruptionBudget", defaults)["spec"]["selector"]["matchLabels"],
+        helm.only("NetworkPolicy", defaults)["spec"]["podSelector"]["matchLabels"],
+        deployment["selector"]["matchLabels"],
+    ]
+
+    assert 2 == deployment["replicas"]
+    assert {"kubernetes.io/hostname", "topology.kubernetes.io/zone"} == spread
+    assert 1 == helm.only("PodDisruptionBudget", defaults)["spec"]["maxUnavailable"]
+    assert {"maxSurge": 1, "maxUnavailable": 0} == deployment["strategy"]["rollingUpdate"]
+    assert "clusterIP" not in helm.only("Service", defaults)["spec"]  # headless cannot be called
+    assert [True] * 4 == [
+        labels.items() <= pod["metadata"]["labels"].items() for labels in selected
+    ]
+
+
+def test_no_role_is_for_people(objects: list[Any]) -> None:
+    """None is bound to anybody but our ServiceAccount, and none adds itself to a built-in role."""
+    bound = [
+        (subject["kind"], subject["namespace"])
+        for value in objects
+        for subject in value.get("subjects", [])
+    ]
+    labels = [o["metadata"]["labels"] for o in objects if o["kind"] == "ClusterRole"]
+
+    assert {("ServiceAccount", "initject")} >= {*bound}
+    assert [] == [key for one in labels for key in one if "aggregate" in key]
+
+
+def test_each_good_practice_is_held_by_a_test_or_said_to_be_a_choice() -> None:
+    """All 25, in order; each names a test that exists, or links to what says why."""
+    rows = re.findall(r"^\| (\d+) \|.*\| (.+) \|$", tree.text(PRACTICES), re.MULTILINE)
+    tests = {
+        f"{path.name}::{name}"
+        for path in tree.files("tests/**/test_*.py")
+        for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+
+    assert [str(number) for number in range(1, 26)] == [number for number, _ in rows]
+    for _, held in rows:
+        named = re.fullmatch(r"`(test_\w+\.py::test_\w+)`", held)
+        assert held.startswith("[") or (named and named[1] in tests), held
 
 
 # ── Alerts and dashboard ──
