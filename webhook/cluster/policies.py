@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from webhook.cluster.api import Api, Json
 from webhook.cluster.reflector import Key, Reflector, Watcher
-from webhook.document import write
+from webhook.cluster.verdict import Id, Judged, Position, Stored, Verdict
 from webhook.document.problem import Problem
 from webhook.policy import index, load, model
 from webhook.policy.compiled import Policy
@@ -31,35 +31,42 @@ SHOWN = 20  # problems in a log line; a guess
 # Each change that comes in one gap makes the next one longer: above 20 a second it grows to the
 # last. Guesses: a set of a thousand policies takes some 10 ms.
 FIRST_GAP, LAST_GAP = 0.05, 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What became of one object: a policy, or none when it has errors."""
-
-    policy: Policy | None
-    problems: tuple[str, ...]
+_BUG = "meets a bug of Initject; the log has more"
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is in force, and how many objects of each kind are not."""
+    """What is in force, how many objects of each kind are not, and what became of each."""
 
     policies: PolicySet
     out_of_force: Mapping[str, int]
+    verdicts: Mapping[Id, Verdict]
 
 
 class Watched:
-    """Keeps a cell up to date. `taken` is called after each change of what is in force."""
+    """Keeps a cell up to date.
 
-    def __init__(self, api: Api, watcher: Watcher, taken: Callable[[State], None]) -> None:
+    `taken` is called after each change of what is in force, `seen` when objects were read.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        watcher: Watcher,
+        taken: Callable[[State], None],
+        seen: Callable[[], None] = lambda: None,
+    ) -> None:
         self.cell = Policies(index.EMPTY)
-        self.reflectors = [self._reflector(kind, api, watcher) for kind in PATHS]
         self.built = asyncio.Event()
-        self._taken = taken
+        self.stored: dict[Id, Stored] = {}
         self._judged: dict[str, Mapping[Key, Judged]] = {}
+        self.reflectors = {kind: self._reflector(kind, api, watcher) for kind in PATHS}
+        self._taken = taken
+        self._told = seen
+        self._verdicts: Mapping[Id, Verdict] = {}
+        self._compiled: Position = {}
         self._news = asyncio.Event()
-        self._changes = 0
+        self._changes = self._covered = 0  # changes of objects, and those that are in force
         self._compiling = asyncio.Lock()
         self._refused: frozenset[tuple[str, str]] = frozenset()
 
@@ -69,7 +76,7 @@ class Watched:
                 judged = await asyncio.to_thread(lambda: [_safely(kind, one) for one in objects])
             for one, found in zip(objects, judged, strict=True):
                 if found.policy is None:
-                    _tell(kind, _name(one), found.problems)
+                    _tell(kind, _name(one), tuple(map(str, found.errors)))
             return judged
 
         def changed(held: Mapping[Key, Judged]) -> None:
@@ -77,13 +84,51 @@ class Watched:
             self._changes += 1
             self._news.set()
 
+        def seen(there: Iterable[Json], gone: Iterable[Key]) -> None:
+            for one in there:
+                self.saw(kind, one)
+            for namespace, name in gone:
+                self.stored.pop(Id(kind, namespace, name), None)
+
         path = PATHS[kind]
-        name = path.rpartition("/")[2]
-        return Reflector(name, path, api, watcher, news="generation", make=make, changed=changed)
+        return Reflector(
+            _plural(kind),
+            path,
+            api,
+            watcher,
+            news="generation",
+            make=make,
+            changed=changed,
+            seen=seen,
+        )
+
+    def saw(self, kind: str, one: Json) -> None:
+        """Take note of an object as the API server holds it now."""
+        metadata = one["metadata"]
+        key = Id(kind, metadata.get("namespace", ""), metadata["name"])
+        self.stored[key] = Stored(
+            uid=metadata["uid"],
+            generation=metadata["generation"],
+            version=metadata["resourceVersion"],
+            status=one.get("status") or {},
+        )
+        self._told()
+
+    @property
+    def compiled(self) -> Position:
+        """Up to which resource version of each collection everything is compiled and in force."""
+        if self._covered == self._changes and self.built.is_set():
+            self._compiled = self._position()
+        return self._compiled
+
+    def _position(self) -> Position:
+        """Where the reflectors stand; one that has to list again, where it stood."""
+        found = {one.name: one.version for one in self.reflectors.values() if one.version}
+        return {**self._compiled, **found}
 
     async def follow(self) -> None:
         """Put what the reflectors hold in force, from the moment both have listed; never ends."""
-        for reflector in self.reflectors:
+        for reflector in self.reflectors.values():
             await reflector.listed.wait()
         self._news.set()
         gap = FIRST_GAP
@@ -97,41 +142,81 @@ class Watched:
             gap = min(max(FIRST_GAP, FIRST_GAP * (self._changes - before)), LAST_GAP)
 
     async def _build(self) -> None:
-        judged = [one for kind in PATHS for one in self._judged[kind].values()]
-        good = [one.policy for one in judged if one.policy is not None]
+        position, covered = self._position(), self._changes
+        touched = {one.name: one.touched for one in self.reflectors.values()}
+        judged = {Id(kind, *key): one for kind in PATHS for key, one in self._judged[kind].items()}
+        good = [one.policy for one in judged.values() if one.policy is not None]
         found = await asyncio.to_thread(index.build, good)
         self.cell.replace(found)
+        self._compiled, self._covered = position, covered
         refused = frozenset((policy.key, reason) for policy, reason in found.refused)
         for policy, reason in found.refused:
             if (policy.key, reason) not in self._refused:
                 _tell(_kind(policy), policy.key, (f"metadata.name: is not in force: {reason}",))
         self._refused = refused
-        self._taken(State(found, self._out_of_force(found)))
+        self._verdicts = self._judge(judged, found, touched)
+        self._taken(State(found, self._out_of_force(judged, found), self._verdicts))
 
-    def _out_of_force(self, found: PolicySet) -> dict[str, int]:
-        counts = {
-            kind: sum(one.policy is None for one in judged.values())
-            for kind, judged in self._judged.items()
+    def _judge(
+        self, judged: Mapping[Id, Judged], found: PolicySet, touched: Position
+    ) -> dict[Id, Verdict]:
+        """What became of each object; what is as it was keeps its verdict."""
+        refused = {
+            Id(_kind(policy), policy.namespace, policy.name): reason
+            for policy, reason in found.refused
         }
+        now = asyncio.get_running_loop().time()
+        known = self._verdicts
+        verdicts = {}
+        for key, one in judged.items():
+            before, reason = known.get(key), refused.get(key, "")
+            if before is not None and (before.judged is one and before.refused == reason):
+                verdicts[key] = before
+                continue
+            # Nothing of the object has changed, so what has is somewhere in both collections.
+            again = before is not None and before.judged is one
+            needed = touched if again else {_plural(key.kind): one.version}
+            verdicts[key] = Verdict(one, reason, needed, now)
+        return verdicts
+
+    def _out_of_force(self, judged: Mapping[Id, Judged], found: PolicySet) -> dict[str, int]:
+        counts = dict.fromkeys(PATHS, 0)
+        for key, one in judged.items():
+            counts[key.kind] += one.policy is None
         for policy, _ in found.refused:
             counts[_kind(policy)] += 1
         return counts
 
 
 def judge(kind: str, one: Json) -> Judged:
-    """Compile and check one object, as `initject check` does with a file that holds it alone."""
+    """Compile and check one object, as `initject check` does with a file that holds it alone.
+
+    But fields of a container that are not known here are warnings: see `load.one`.
+    """
     metadata = {k: one["metadata"][k] for k in ("name", "namespace") if k in one["metadata"]}
-    written = {
-        "apiVersion": model.API_VERSION,
-        "kind": kind,
-        "metadata": metadata,
-        "spec": one.get("spec"),
-    }
-    loaded = load.load([(_name(one), write.write([written]))])
+    loaded = load.one(
+        {
+            "apiVersion": model.API_VERSION,
+            "kind": kind,
+            "metadata": metadata,
+            "spec": one.get("spec"),
+        }
+    )
     good = loaded.policies.policies
-    policy = good[0] if good and not loaded.errors else None
-    shown = loaded.problems if policy else loaded.errors
-    return Judged(policy, tuple(map(_text, shown)))
+    return _judged(one, good[0] if good and not loaded.errors else None, loaded.problems)
+
+
+def _judged(one: Json, policy: Policy | None, problems: tuple[Problem, ...]) -> Judged:
+    metadata, spec = one["metadata"], one.get("spec")
+    steps = spec.get("steps") if isinstance(spec, dict) else None
+    return Judged(
+        policy=policy,
+        problems=problems,
+        uid=metadata["uid"],
+        generation=metadata["generation"],
+        version=metadata["resourceVersion"],
+        steps=len(steps) if isinstance(steps, list) else 0,
+    )
 
 
 def _safely(kind: str, one: Json) -> Judged:
@@ -140,14 +225,7 @@ def _safely(kind: str, one: Json) -> Judged:
         return judge(kind, one)
     except Exception:
         log.exception("policy not compiled", extra={"kind": kind, "policy": _name(one)})
-        return Judged(None, ("meets a bug of Initject; the log has more",))
-
-
-def _text(problem: Problem) -> str:
-    """Without file and line: those of an object mean nothing."""
-    place = f"{problem.field}: " if problem.field else ""
-    advice = f"; {problem.advice}" if problem.advice else ""
-    return f"{place}{problem.what}{advice}"
+        return _judged(one, None, (Problem("", 0, 0, "", _BUG),))
 
 
 def _tell(kind: str, policy: str, problems: Sequence[str]) -> None:
@@ -162,3 +240,7 @@ def _name(one: Json) -> str:
 
 def _kind(policy: Policy) -> str:
     return model.NAMESPACED_KIND if policy.namespace else model.CLUSTER_KIND
+
+
+def _plural(kind: str) -> str:
+    return PATHS[kind].rpartition("/")[2]

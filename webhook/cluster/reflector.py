@@ -53,7 +53,8 @@ class Reflector(Generic[Value]):
     """Keeps `values` by key; `make` turns objects into them, one for each, in order.
 
     An object is made again when the field `news` of its metadata is another. `changed` is called
-    after each change, with the new mapping; old ones stay as they are.
+    after each change, with the new mapping; old ones stay as they are. `seen` is told of each
+    object that was read, changed or not, and of the keys that are gone.
     """
 
     def __init__(
@@ -66,18 +67,26 @@ class Reflector(Generic[Value]):
         news: Literal["generation", "resourceVersion"],
         make: Callable[[Sequence[Json]], Awaitable[Sequence[Value]]],
         changed: Callable[[Mapping[Key, Value]], None],
+        seen: Callable[[Iterable[Json], Iterable[Key]], None] = lambda there, gone: None,
     ) -> None:
         self.name = name
         self.listed = asyncio.Event()
+        self.touched = ""  # the version at which the last object was listed, changed or deleted
         self._path = path
         self._api = api
         self._watcher = watcher
         self._news = news
         self._make = make
         self._changed = changed
+        self._seen = seen
         self._version = ""
         self._held: dict[Key, tuple[Revision, Value]] = {}
         self._failing = False
+
+    @property
+    def version(self) -> str:
+        """Up to which resource version the values are those of the API server."""
+        return self._version
 
     async def follow(self) -> None:
         """Stay up to date; never ends."""
@@ -116,8 +125,9 @@ class Reflector(Generic[Value]):
     async def _list(self) -> None:
         found = await self._api.all(self._path)
         held = await self._made(found.objects)
+        self._version = self.touched = found.version
+        self._seen(found.objects, self._held.keys() - held.keys())
         self._take(held)
-        self._version = found.version
         self._heard()
         self.listed.set()
 
@@ -127,17 +137,20 @@ class Reflector(Generic[Value]):
             async for events in watching:
                 if events:
                     await self._apply(events)
-                    self._version = events[-1].version
                 self._heard()
         self._heard()
 
     async def _apply(self, events: Sequence[Event]) -> None:
         last = {_key(e.object): e for e in events if e.kind != "BOOKMARK"}
-        if not last:
-            return
-        made = await self._made(e.object for e in last.values() if e.kind != "DELETED")
+        there = [e.object for e in last.values() if e.kind != "DELETED"]
         gone = {key for key, event in last.items() if event.kind == "DELETED"}
-        self._take({key: v for key, v in (self._held | made).items() if key not in gone})
+        made = await self._made(there)
+        # Nobody runs in between: whoever looks sees values and their version together.
+        self._version = events[-1].version
+        if last:
+            self.touched = [e.version for e in events if e.kind != "BOOKMARK"][-1]
+            self._seen(there, gone)
+            self._take({key: v for key, v in (self._held | made).items() if key not in gone})
 
     async def _made(self, objects: Iterable[Json]) -> dict[Key, tuple[Revision, Value]]:
         """The values of objects; those of which nothing has changed are the ones we have."""

@@ -24,18 +24,21 @@ _SOURCES: tuple[tuple[str, compiled.Source], ...] = (
 _FREE = frozenset(("command", "args"))
 
 
-def compile_policy(written: Written) -> tuple[compiled.Policy | None, list[Finding]]:
+def compile_policy(
+    written: Written, *, newer: bool = False
+) -> tuple[compiled.Policy | None, list[Finding]]:
     """The policy ready for matching, or None; all findings (also warnings), paths from `spec` on.
 
-    Never raises: everything that an author can write wrongly is a finding.
+    With `newer` a field of a container or volume that is not known here is a warning (see
+    `container`). Never raises: everything that an author can write wrongly is a finding.
     """
     findings: list[Finding] = []
-    policy = _compile(written, findings)
+    policy = _compile(written, findings, newer)
     failed = any(finding.severity == "error" for finding in findings)
     return (None if failed else policy), [finding.under(("spec",)) for finding in findings]
 
 
-def _compile(written: Written, findings: list[Finding]) -> compiled.Policy:
+def _compile(written: Written, findings: list[Finding], newer: bool) -> compiled.Policy:
     spec = written.spec
     types: Types = {p.name: p.type for p in spec.parameters}
     match = _clauses(spec.match, ("match",), findings)
@@ -44,8 +47,8 @@ def _compile(written: Written, findings: list[Finding]) -> compiled.Policy:
     )
     conditions = tuple(_conditions(spec.conditions, types, findings))
     parameters = tuple(_parameters(spec.parameters, findings))
-    steps = tuple(_steps(spec, types, findings))
-    volumes = tuple(_volumes(spec.volumes, findings))
+    steps = tuple(_steps(spec, types, findings, newer))
+    volumes = tuple(_volumes(spec.volumes, findings, newer))
     holes = [hole for step in steps for _, hole in step.holes]
     reads = join(
         *(c.expression.reads for c in conditions), *(hole.reads for hole in holes), Reads.none()
@@ -167,11 +170,13 @@ def _sources(written: model.Parameter) -> Iterator[tuple[compiled.Source, str]]:
                 yield name, key
 
 
-def _steps(spec: model.Spec, types: Types, findings: list[Finding]) -> Iterator[compiled.Step]:
+def _steps(
+    spec: model.Spec, types: Types, findings: list[Finding], newer: bool
+) -> Iterator[compiled.Step]:
     volumes = [volume.name for volume in spec.volumes]
     for index, step in enumerate(spec.steps):
         path = ("steps", index, "container")
-        findings += (f.under(path) for f in _container_findings(step, volumes))
+        findings += (f.under(path) for f in _container_findings(step, volumes, newer))
         holes = tuple(_holes(step.container, path, types, findings))
         yield compiled.Step(
             name=step.name,
@@ -184,12 +189,13 @@ def _steps(spec: model.Spec, types: Types, findings: list[Finding]) -> Iterator[
         )
 
 
-def _container_findings(step: model.Step, volumes: Sequence[str]) -> list[Finding]:
+def _container_findings(step: model.Step, volumes: Sequence[str], newer: bool) -> list[Finding]:
     borrowed = step.borrow is not None and bool(step.borrow.volume_mounts)
     image = step.borrow is not None and step.borrow.image
     named = {**step.container, "name": step.container.get("name", step.name)}
     # Borrowed mounts bring volumes of the pod, whose names are not known here.
-    return container.findings(named, volumes=None if borrowed else volumes, image_borrowed=image)
+    known = None if borrowed else volumes
+    return container.findings(named, volumes=known, image_borrowed=image, newer=newer)
 
 
 def _is_guarded(path: Path) -> bool:
@@ -229,9 +235,12 @@ def _borrow(written: model.Borrow | None) -> compiled.Borrow | None:
     )
 
 
-def _volumes(written: Sequence[model.Volume], findings: list[Finding]) -> Iterator[compiled.Volume]:
+def _volumes(
+    written: Sequence[model.Volume], findings: list[Finding], newer: bool
+) -> Iterator[compiled.Volume]:
     for index, volume in enumerate(written):
-        findings += (f.under(("volumes", index)) for f in container.volume_findings(volume.raw))
+        found = container.volume_findings(volume.raw, newer=newer)
+        findings += (finding.under(("volumes", index)) for finding in found)
         mounts = tuple(
             compiled.MountInto(_globs(target.containers), _mount(volume.name, target))
             for target in volume.mount_into

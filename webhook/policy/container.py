@@ -38,25 +38,30 @@ def findings(
     *,
     volumes: Collection[str] | None,
     image_borrowed: bool = False,
+    newer: bool = False,
 ) -> list[Finding]:
     """Everything the API server would refuse in an init container, and our own warnings.
 
     `volumes` are the names that mounts may use, None if they are not all known. With
-    `image_borrowed` the image may be missing. Texts with a template are judged by type alone.
+    `image_borrowed` the image may be missing; with `newer` unknown fields are warnings, for a newer
+    cluster may know them. Texts with a template are judged by type alone.
     """
-    walked = walk.walk("Container", container, _RULES)
+    walked = walk.walk("Container", container, _RULES, newer=newer)
     found = list(walked.findings)
     if volumes is not None:
         found += mounts.unknown_volumes(walked.clean, volumes)
-    if "image" not in walk.misspelt("Container", container):
+    if newer or "image" not in walk.misspelt("Container", container):
         found += _image(container, borrowed=image_borrowed)
     found += [one for one in _sizes(walked.clean) if not walked.told(one.path)]
     return found
 
 
-def volume_findings(volume: Mapping[str, Any]) -> list[Finding]:
-    """Everything the API server would refuse in a volume, and a warning for one without a limit."""
-    return walk.walk("Volume", volume, _RULES).findings
+def volume_findings(volume: Mapping[str, Any], *, newer: bool = False) -> list[Finding]:
+    """Everything the API server would refuse in a volume, and a warning for one without a limit.
+
+    `newer` as in `findings`.
+    """
+    return walk.walk("Volume", volume, _RULES, newer=newer).findings
 
 
 def stored(container: Mapping[str, Any]) -> dict[str, Any]:

@@ -51,14 +51,20 @@ def load(sources: Iterable[tuple[str, str]]) -> Loaded:
 
 
 def one(value: object) -> Loaded:
-    """As `load`, for one object that came as JSON values: its problems have a field, no place."""
-    return _load([read.plain(value)], [])
+    """As `load`, for one object that came from an API server as JSON values.
+
+    Its problems have a field, no place. Fields of a container or volume that are not known here
+    are warnings: the cluster may be newer than we are, and keeps them.
+    """
+    return _load([read.plain(value)], [], newer=True)
 
 
-def _load(documents: Sequence[read.Document], problems: list[Problem]) -> Loaded:
+def _load(
+    documents: Sequence[read.Document], problems: list[Problem], *, newer: bool = False
+) -> Loaded:
     parsed = parse.parse(documents)
-    problems += [*parsed.problems, *_further(parsed.broken)]
-    compiled, wrong = _compile(parsed.policies)
+    problems += [*parsed.problems, *_further(parsed.broken, newer)]
+    compiled, wrong = _compile(parsed.policies, newer)
     policies = index.build(policy for _, policy in compiled)
     problems += wrong + _out_of_force(policies, compiled)
     problems += check.check([w for w, _ in compiled], [p for _, p in compiled])
@@ -70,17 +76,19 @@ def _load(documents: Sequence[read.Document], problems: list[Problem]) -> Loaded
     )
 
 
-def _further(broken: Sequence[Broken]) -> list[Problem]:
+def _further(broken: Sequence[Broken], newer: bool) -> list[Problem]:
     """What is wrong with policies apart from the form of their fields, which is told already."""
     return [
-        one.problem(finding) for one in broken for finding in compile.compile_policy(one.written)[1]
+        one.problem(finding)
+        for one in broken
+        for finding in compile.compile_policy(one.written, newer=newer)[1]
     ]
 
 
-def _compile(policies: Sequence[Written]) -> tuple[list[Compiled], list[Problem]]:
+def _compile(policies: Sequence[Written], newer: bool) -> tuple[list[Compiled], list[Problem]]:
     compiled, problems = [], []
     for written in policies:
-        policy, findings = compile.compile_policy(written)
+        policy, findings = compile.compile_policy(written, newer=newer)
         problems += [written.problem(finding) for finding in findings]
         if policy is not None:
             compiled.append((written, policy))

@@ -8,13 +8,16 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import time
 from collections.abc import Sequence
 
 from webhook.cluster.api import Api
 from webhook.cluster.namespaces import Watched as Namespaces
 from webhook.cluster.policies import State
 from webhook.cluster.policies import Watched as Policies
+from webhook.cluster.team import Team
 from webhook.document.problem import Problem
+from webhook.errors import UsageError
 from webhook.server.reload import Clock, Follower, keep_following
 from webhook.settings import Settings
 from webhook.telemetry import Metrics
@@ -29,11 +32,18 @@ class Objects:
     problems: Sequence[Problem] = ()
     errors: Sequence[Problem] = ()
 
-    def __init__(self, settings: Settings, metrics: Metrics, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        clock: Clock,
+        pulse: Clock = time.monotonic,
+    ) -> None:
         self._metrics = metrics
         self._clock = clock
         self._api = Api(settings.kubeconfig)
-        self._policies = Policies(self._api, self, self._take)
+        self._policies = Policies(self._api, self, self._take, self._seen)
+        self._team = self._join(settings, pulse) if settings.replica else None
         self.source = Namespaces(self._api, self, self._count)
         self.policies = self._policies.cell
         self.namespaces = self.source.cell
@@ -52,12 +62,17 @@ class Objects:
     async def follow(self) -> None:
         """Stay up to date; never ends."""
         async with asyncio.TaskGroup() as group:
-            parts: list[Follower] = [self._policies, *self._policies.reflectors]
+            parts: list[Follower] = [self._policies, *self._policies.reflectors.values()]
             for part in (*parts, self.source.reflector):
                 group.create_task(keep_following(part))
+            await self._policies.built.wait()
+            for one in self._team.parts if self._team else ():
+                group.create_task(keep_following(one))
 
     async def close(self) -> None:
-        """Leave the API server."""
+        """Leave the others, and the API server."""
+        if self._team is not None:
+            await self._team.leave()
         await self._api.close()
 
     def source_heard(self, source: str) -> None:
@@ -67,6 +82,46 @@ class Objects:
     def source_failed(self, source: str) -> None:
         """It could not be asked."""
         self._metrics.source_failed(source)
+
+    def leading(self, leading: bool) -> None:
+        """Whether we lead."""
+        self._metrics.leading(yes=leading)
+
+    def replicas_heard(self, count: int) -> None:
+        """So many replicas are alive."""
+        self._metrics.replicas_heard(count)
+
+    def status_written(self, result: str) -> None:
+        """A status was written, or not."""
+        self._metrics.status_written(result)
+
+    def event_written(self, result: str) -> None:
+        """An Event was written, or not."""
+        self._metrics.event_written(result)
+
+    def statuses_waiting(self, count: int) -> None:
+        """So many statuses are to be written."""
+        self._metrics.statuses_waiting(count)
+
+    def _join(self, settings: Settings, pulse: Clock) -> Team:
+        if not settings.own_namespace:
+            message = "--replica: needs the namespace that this runs in; set --own-namespace"
+            raise UsageError(message)
+        self._metrics.leading(yes=False)
+        return Team(
+            self._api,
+            self,
+            self._policies,
+            lease=settings.lease,
+            replica=settings.replica,
+            namespace=settings.own_namespace,
+            clock=self._clock,
+            pulse=pulse,
+        )
+
+    def _seen(self) -> None:
+        if self._team is not None:
+            self._team.wake()
 
     def _count(self) -> None:
         self._metrics.namespaces_known(len(self.namespaces))
@@ -79,3 +134,5 @@ class Objects:
         self._metrics.source_read("policies", self._clock(), errors=0, warnings=0)
         problems = sum(state.out_of_force.values())
         log.info("policies taken over", extra={"policies": len(policies), "problems": problems})
+        if self._team is not None:
+            self._team.take(state)

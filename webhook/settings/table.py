@@ -85,6 +85,16 @@ class Settings:
     kubeconfig: str | None = _setting(
         Kind.PATH, "How to reach the cluster, where it is not the one that this runs in."
     )
+    replica: str = _setting(
+        Kind.TEXT,
+        "The name of this replica, its pod's: with it, policies of a cluster get a status.",
+        "",
+    )
+    lease: str = _setting(
+        Kind.TEXT,
+        "The name of the leader's Lease, and the beginning of those of the replicas.",
+        "initject",
+    )
     host: str = _setting(
         Kind.TEXT,
         "Address to serve on; 0.0.0.0 or :: for all.",

@@ -29,6 +29,9 @@ OUTCOMES = ("patched", "unchanged", "denied", "refused", "failed")
 # What becomes of a policy that is created or changed. `unchecked`: nothing in it was to be looked
 # at, or it was too large.
 VERDICTS = ("accepted", "refused", "unchecked")
+# What becomes of a status, and of an Event, that is to be written.
+STATUS_RESULTS = ("success", "conflict", "failure")
+EVENT_RESULTS = ("success", "failure", "left_out")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,6 +173,31 @@ SOURCE_ERRORS = Instrument(
     "counter",
     "Times that a collection of the API server could not be read or watched: what is known stays.",
     ("source",),
+)
+LEADER = Instrument(
+    "initject_leader", "gauge", "Whether this replica writes the statuses of policies: 1, or 0."
+)
+REPLICAS = Instrument(
+    "initject_replicas", "gauge", "Replicas of which this one has heard lately, itself included."
+)
+STATUS_WRITES = Instrument(
+    "initject_status_writes_total",
+    "counter",
+    f"Statuses of policies that were written, by result: {', '.join(STATUS_RESULTS)}. After a "
+    "conflict, since the policy had changed meanwhile, it is looked at again.",
+    ("result",),
+)
+STATUSES_WAITING = Instrument(
+    "initject_statuses_waiting",
+    "gauge",
+    "Policies whose status is still to be written, on the leader.",
+)
+EVENTS = Instrument(
+    "initject_events_total",
+    "counter",
+    f"Events about policies, by result: {', '.join(EVENT_RESULTS)}; left_out when there were too "
+    "many.",
+    ("result",),
 )
 READY = Instrument("initject_ready", "gauge", "Whether /readyz says yes: 1, or 0.")
 BUILD = Instrument(

@@ -183,6 +183,32 @@ class Metrics:
         """A collection of the API server could not be read or watched."""
         self._count(table.SOURCE_ERRORS, source)
 
+    def leading(self, *, yes: bool) -> None:
+        """Whether this replica leads from now on."""
+        self._set(table.LEADER, int(yes))
+        for results, instrument in (
+            (table.STATUS_RESULTS, table.STATUS_WRITES),
+            (table.EVENT_RESULTS, table.EVENTS),
+        ):
+            for result in results:
+                self._counts[instrument].setdefault((result,), 0)
+
+    def replicas_heard(self, count: int) -> None:
+        """So many replicas are alive."""
+        self._set(table.REPLICAS, count)
+
+    def status_written(self, result: str) -> None:
+        """A status was written: success, conflict or failure."""
+        self._count(table.STATUS_WRITES, result)
+
+    def statuses_waiting(self, count: int) -> None:
+        """So many statuses are not yet what they should be."""
+        self._set(table.STATUSES_WAITING, count)
+
+    def event_written(self, result: str) -> None:
+        """An Event was written: success, failure, or left out."""
+        self._count(table.EVENTS, result)
+
     def certificate_read(self, expiry: float | None) -> None:
         """The certificate folder had changed: its certificate is in force until `expiry`, or None:
         it could not be used."""

@@ -29,22 +29,24 @@ class Walked:
         return any(place[: len(path)] == path for place in self.wrong)
 
 
-def walk(type_name: str, value: Mapping[str, Any], rules: Rules) -> Walked:
+def walk(type_name: str, value: Mapping[str, Any], rules: Rules, *, newer: bool = False) -> Walked:
     """Everything wrong with `value`.
 
+    With `newer` an unknown field may be one of a newer Kubernetes, so it is a warning.
     `rules` are asked of every value of their type, cleaned likewise: they need not fear a wrong
     type or a null. Texts with a template are judged by type alone.
     """
-    walker = _Walker(rules)
+    walker = _Walker(rules, newer)
     clean = walker.struct(type_name, value, ())
     return Walked(clean, walker.findings, walker.wrong)
 
 
 class _Walker:
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, newer: bool) -> None:
         self.findings: list[Finding] = []
         self.wrong: list[Path] = []
         self._rules = rules
+        self._newer = newer
 
     def struct(self, type_name: str, value: Mapping[str, Any], path: Path) -> dict[str, Any]:
         fields = shape.types()[type_name]
@@ -52,12 +54,14 @@ class _Walker:
         for name, held in value.items():
             field = fields.get(name)
             if field is None:
-                self.findings.append(_unknown(type_name, name, path))
+                self.findings.append(_unknown(type_name, name, path, self._newer))
             elif held is not None:
                 kept = self._field((type_name, name), field, held, (*path, name))
                 if kept is not _WRONG:
                     clean[name] = kept
-        self.findings += _missing(type_name, value, path, misspelt(type_name, value))
+        # What a warning lets pass stands for nothing: a field that was meant by it is missing.
+        meant = set() if self._newer else misspelt(type_name, value)
+        self.findings += _missing(type_name, value, path, meant)
         self.findings += _one_of(type_name, value, path)
         told = Walked(clean, self.findings, self.wrong).told
         for rule in self._rules.get(type_name, ()):
@@ -104,7 +108,7 @@ class _Walker:
         return _WRONG
 
 
-def _unknown(type_name: str, name: str, path: Path) -> Finding:
+def _unknown(type_name: str, name: str, path: Path, newer: bool) -> Finding:
     fields = shape.types()[type_name]
     holder = _holder(fields, name)
     near = nearest(name, fields)
@@ -112,7 +116,8 @@ def _unknown(type_name: str, name: str, path: Path) -> Finding:
         advice = f"it belongs in {holder}"
     else:
         advice = f"did you mean {near}?" if near else words.meant(name, fields)
-    return Finding((*path, name), f"unknown field {name}", advice)
+    what = f"unknown field {name}"
+    return Finding((*path, name), what, advice, "warning" if newer else "error")
 
 
 def nearest(name: str, fields: Iterable[str]) -> str | None:
