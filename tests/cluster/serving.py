@@ -37,7 +37,21 @@ class Served:
 def serve(
     cluster: Path, folder: Path, ca: trustme.CA, *flags: str, within: Sequence[str] = ()
 ) -> Iterator[Served]:
-    """Serve with a certificate by `ca` and the policies in `folder`/policies, until the end.
+    """Serve as `start` does, from being ready until the end."""
+    served = start(cluster, folder, ca, *flags, within=within)
+    try:
+        until(lambda: is_ready(served), "initject serve is ready")
+        yield served
+    finally:
+        served.process.send_signal(signal.SIGTERM)
+        served.process.wait(20)
+    assert served.process.returncode == 0, served.printed()
+
+
+def start(
+    cluster: Path, folder: Path, ca: trustme.CA, *flags: str, within: Sequence[str] = ()
+) -> Served:
+    """A process that serves with a certificate by `ca` and the policies in `folder`/policies.
 
     Without such a folder `flags` say where policies come from. `within` runs our command.
     """
@@ -56,14 +70,7 @@ def serve(
             machine.inside(cluster, *within, *command), stdout=out, stderr=out
         )
     url, health_url = f"https://127.0.0.1:{port}/mutate", f"http://127.0.0.1:{health}"
-    served = Served(folder, url, health_url, process)
-    try:
-        until(lambda: is_ready(served), "initject serve is ready")
-        yield served
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)
-    assert process.returncode == 0, served.printed()
+    return Served(folder, url, health_url, process)
 
 
 def certify(folder: Path, ca: trustme.CA) -> None:

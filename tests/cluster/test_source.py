@@ -79,7 +79,7 @@ def plane(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 def install(api: Api) -> None:
     """What the overlay `cluster-mode` needs to be there: CRDs, an identity, its rights."""
-    kinds = ("CustomResourceDefinition", "Namespace", "ServiceAccount", "ClusterRole")
+    kinds = ("CustomResourceDefinition", "Namespace", "ServiceAccount", "ClusterRole", "Role")
     for value in test_manifests.rendered(test_manifests.CLUSTER_MODE):
         if value["kind"].startswith(kinds):
             api.ensure(value)

@@ -63,7 +63,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "volume": changed(volumes=[{"name": "a"}, {"name": "a", "emptyDir": {}}]),
     "forbid": changed(optOut="Forbid"),
     "placement": changed(placement={"before": ["a"], "after": ["a"]}),
-    "warnings-too": wrong(image="registry.example.com/tools/wait", stdinn=True),
+    "warnings-too": wrong(image="registry.example.com/tools/wait", stdin=1),
     "name": {**GOOD, "metadata": {"name": "A"}},
 }
 
@@ -233,6 +233,19 @@ def test_an_update_that_changes_the_spec_is_checked(client: httpx.Client, old: A
     got = answer(client, WRONG["probe"], operation="UPDATE", oldObject=old)
 
     assert not got["allowed"]
+
+
+def test_a_field_that_a_newer_cluster_may_know_is_a_warning(client: httpx.Client) -> None:
+    """The API server keeps what is in a container, and so do we; in a file it is an error."""
+    policy = wrong(brandNew=True)
+
+    got = answer(client, policy)
+
+    assert got["allowed"]
+    field = "spec.steps[0].container.brandNew"
+    (warning,) = got["warnings"]
+    assert warning.startswith(f"{field}: unknown field brandNew; ")
+    assert [field] == [place for place, _ in found(policy, "error")]
 
 
 def test_a_policy_of_a_namespace_is_checked_as_one(client: httpx.Client) -> None:

@@ -205,4 +205,4 @@ def _problem(problem: Problem) -> Json:
         "advice": _cut(problem.advice, TEXT),
         "severity": problem.severity,
     }
-    return {key: text for key, text in texts.items() if text}
+    return {key: text for key, text in texts.items() if text or key == "what"}

@@ -33,6 +33,7 @@ def test_an_object_is_compiled_as_it_is_stored() -> None:
 
     assert found.policy is not None
     assert ("one", ()) == (found.policy.key, found.problems)
+    assert ("u", 3, "7", 1) == (found.uid, found.generation, found.version, found.steps)
     assert ["- |\n  two\u2028lines\t\U0001f600\n"] == found.policy.steps[0].container["args"]
 
 
@@ -43,7 +44,7 @@ def test_a_wrong_object_says_which_field_is_wrong() -> None:
 
     assert found.policy is None
     assert ["spec.conditions[0].expression", "spec.order"] == sorted(
-        problem.partition(":")[0] for problem in found.problems
+        problem.field for problem in found.errors
     )
 
 
@@ -54,4 +55,4 @@ def test_a_warning_keeps_no_policy_out_of_force() -> None:
     )
 
     assert found.policy is not None
-    assert [problem.partition(":")[0] for problem in found.problems] == ["spec.mode"]
+    assert [problem.field for problem in found.problems] == ["spec.mode"]

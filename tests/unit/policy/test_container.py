@@ -70,6 +70,14 @@ def test_a_misspelt_image_is_not_missing_too() -> None:
     assert ("imgae",) == found.path
 
 
+def test_where_unknown_fields_are_let_through_a_misspelt_one_stands_for_nothing() -> None:
+    """The image that was meant is missing, which the API server would refuse."""
+    found = container.findings({"name": "a", "imgae": "b:1"}, volumes=[], newer=True)
+
+    told = [(one.path, one.severity) for one in found]
+    assert [(("imgae",), "warning"), (("image",), "error")] == told
+
+
 def test_unknown_volumes_are_no_fault_where_not_all_are_known() -> None:
     """Borrowed mounts bring volumes of the pod."""
     assert [] == told(mount(name="other"), volumes=None)

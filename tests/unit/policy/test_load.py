@@ -125,7 +125,7 @@ def test_unreadable_text_is_a_problem_among_others() -> None:
 
 def test_an_object_is_judged_as_the_same_one_in_a_file() -> None:
     """Problems of values have a field and a cause, as in a file, and no place."""
-    steps = "steps: [{name: a, container: {image: x, nothing: 1}}]"
+    steps = "steps: [{name: a, container: {image: x, stdin: 1}}]"
     text = policy(f"{steps}\nconditions: [{{name: b, expression: '1 +'}}]")
     (document,), _ = read.read(text, file=FILE)
 
@@ -137,3 +137,27 @@ def test_an_object_is_judged_as_the_same_one_in_a_file() -> None:
     }
     assert {("", 0, 0)} == {(p.file, p.line, p.column) for p in result.problems}
     assert len(written) >= 2
+
+
+def test_a_field_of_a_newer_cluster_is_a_warning_in_an_object_only() -> None:
+    """An API server keeps unknown fields of containers and volumes; our own fields are ours."""
+    text = policy(
+        "steps: [{name: a, container: {image: 'x:1', brandNew: 1}}]\n"
+        "volumes: [{name: v, brandNew: {}, emptyDir: {sizeLimit: 1Mi}}]"
+    )
+    (document,), _ = read.read(text, file=FILE)
+
+    result = one(document.value)
+
+    fields = {"spec.steps[0].container.brandNew", "spec.volumes[0].brandNew"}
+    assert fields == {p.field for p in loaded(text).errors}
+    assert ((), fields) == (result.errors, {p.field for p in result.problems})
+    (compiled,) = result.policies.policies
+    assert 1 == compiled.steps[0].container["brandNew"]
+
+
+def test_a_field_of_ours_that_is_unknown_is_an_error_in_an_object_too() -> None:
+    """The CRD knows them all."""
+    (document,), _ = read.read(policy("steps: [{name: a, containr: {}}]"), file=FILE)
+
+    assert "spec.steps[0].containr" in {p.field for p in one(document.value).errors}
