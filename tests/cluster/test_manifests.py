@@ -85,12 +85,12 @@ def test_file_mode_asks_for_no_rights() -> None:
     assert only("ServiceAccount")["automountServiceAccountToken"] is False
 
 
-def test_cluster_mode_asks_for_the_rights_to_read_policies_and_namespaces() -> None:
-    """These alone, and no role in any namespace."""
+def test_cluster_mode_asks_for_few_rights() -> None:
+    """To read policies and namespaces, to write what became of them, and Leases of its own."""
+    values = [v for v in rendered(CLUSTER_MODE) if v["kind"] in {"ClusterRole", "Role"}]
     rules = {
         (group, resource): tuple(rule["verbs"])
-        for value in rendered(CLUSTER_MODE)
-        if value["kind"] in {"ClusterRole", "Role"}
+        for value in values
         for rule in value["rules"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]
@@ -101,7 +101,17 @@ def test_cluster_mode_asks_for_the_rights_to_read_policies_and_namespaces() -> N
         ("initject.dev", "clusterinitpolicies"): reading,
         ("initject.dev", "initpolicies"): reading,
         ("", "namespaces"): reading,
+        ("initject.dev", "clusterinitpolicies/status"): ("patch",),
+        ("initject.dev", "initpolicies/status"): ("patch",),
+        ("events.k8s.io", "events"): ("create", "patch"),
+        ("coordination.k8s.io", "leases"): (*reading, "create", "update", "patch", "delete"),
     }
+    spaces = {
+        rule["resources"][0]: value["metadata"].get("namespace")
+        for value in values
+        for rule in value["rules"]
+    }
+    assert {"leases": "initject"} == {key: space for key, space in spaces.items() if space}
 
 
 @pytest.fixture(scope="module")

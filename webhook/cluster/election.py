@@ -121,5 +121,8 @@ class Election:
         leading = self.leading
         if leading != self._led:
             self._led = leading
-            log.info("leading" if leading else "no longer leading")
+            if leading:
+                log.info("leads")
+            else:
+                log.info("leads no longer")
             self._changed(leading)

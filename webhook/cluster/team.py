@@ -94,7 +94,7 @@ class Team:
                 async with asyncio.timeout(LEAVING):
                     await farewell()
             except (ApiError, TimeoutError) as error:
-                log.warning("left without a word", extra={"error": str(error)})
+                log.warning("lease not given back", extra={"error": str(error)})
 
     def _heard(self) -> None:
         self._audience.replicas_heard(len(self._leases.replicas()))
