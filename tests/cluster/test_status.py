@@ -10,7 +10,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,10 +19,9 @@ import httpx
 import pytest
 import trustme
 
-from tests import needs
 from tests.cluster import machine, serving, test_source
+from tests.cluster import plane as planes
 from tests.cluster.api import Api, Json
-from tests.cluster.conftest import BINARIES
 from tests.cluster.network import Inside
 from tests.cluster.registration import until
 from tests.cluster.serving import Served
@@ -31,6 +31,7 @@ from webhook import testing
 
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/initject/leases"
 EVENTS = "/apis/events.k8s.io/v1/namespaces/{}/events"
+AWAY = 120.0  # seconds: a control plane that is upgraded
 LEASE = 15.0  # seconds after which who says nothing is gone
 WRONG = {"conditions": [{"name": "typo", "expression": "objekt.spec"}]}
 
@@ -39,8 +40,8 @@ WRONG = {"conditions": [{"name": "typo", "expression": "objekt.spec"}]}
 class Plane:
     """A control plane with our CRDs and rights, and the replicas that run beside it."""
 
+    own: planes.Plane
     folder: Path
-    process: subprocess.Popen[bytes]
     api: Api
     inside: Inside
     ca: trustme.CA
@@ -76,6 +77,11 @@ class Plane:
         answer = self.api.ask("GET", f"{LEASES}/initject-{name}")
         return answer.body if answer.code == 200 else {}
 
+    def replicas(self) -> set[str]:
+        """Those that have a Lease."""
+        items = self.api.ask("GET", LEASES).body["items"]
+        return {one["metadata"]["name"] for one in items} - {"initject"}
+
     def leader(self) -> str:
         """Which running replica says that it leads."""
         for name in self.running:
@@ -87,9 +93,11 @@ class Plane:
         (name,) = self.running.keys() - {self.leader()}
         return name
 
+    def health(self, replica: str, path: str) -> httpx.Response:
+        return self.inside(httpx.get, f"{self.running[replica].health}{path}", trust_env=False)
+
     def metric(self, replica: str, name: str) -> float:
-        url = f"{self.running[replica].health}/metrics"
-        text = self.inside(httpx.get, url, trust_env=False).text
+        text = self.health(replica, "/metrics").text
         return float(dict(line.rsplit(" ", 1) for line in text.splitlines()).get(name, -1))
 
     def kubectl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -129,40 +137,91 @@ class Plane:
         return [(event["reason"], event["type"]) for event in ours]
 
 
-def start_plane(top: Path, ca: trustme.CA) -> Plane:
-    """A control plane, with what a replica needs to be there."""
-    process = machine.up(BINARIES, top / "cluster", "--control-plane-only")
-    inside = Inside(machine.first_process(top / "cluster"))
-    api = Api(inside, top / "cluster" / "pki" / "ca.crt")
-    api.space("default")
-    api.space("shop")
-    test_source.install(api)
-    config = test_source.kubeconfig(api, top / "cluster")
-    (top / "kubeconfig").write_text(json.dumps(config))
-    return Plane(top / "cluster", process, api, inside, ca)
-
-
-def end_plane(plane: Plane) -> None:
-    for served in plane.running.values():
-        served.process.kill()
-        served.process.wait()
-    plane.api.close()
-    plane.inside.close()
-    machine.down(plane.folder)
-    plane.process.wait()
+@contextmanager
+def running(top: Path, ca: trustme.CA) -> Iterator[Plane]:
+    """A control plane with what a replica needs to be there; its replicas end with it."""
+    with planes.running(top / "cluster") as own:
+        own.api.space("shop")
+        test_source.install(own.api)
+        config = test_source.kubeconfig(own.api, own.folder)
+        (top / "kubeconfig").write_text(json.dumps(config))
+        plane = Plane(own, own.folder, own.api, own.inside, ca)
+        try:
+            yield plane
+        finally:
+            for served in plane.running.values():
+                served.process.kill()
+                served.process.wait()
 
 
 @pytest.fixture(scope="module")
 def control_plane(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
-    needs.root()
-    for name, package in (("etcd", "etcd-server"), ("ip", "iproute2"), ("sysctl", "procps")):
-        needs.program(name, how=f"apt-get install {package}")
-    needs.file(BINARIES / "kube-apiserver", how="make cluster builds it")
-    plane = start_plane(tmp_path_factory.mktemp("status"), ca)
-    try:
+    with running(tmp_path_factory.mktemp("status"), ca) as plane:
         yield plane
-    finally:
-        end_plane(plane)
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """What was seen while the API server was away, and after its return."""
+
+    away: float
+    cpu: list[float]  # of each replica, in seconds
+    steps: list[list[str]]  # what a review got from each, near the end
+    ready: list[int]  # what /readyz said
+    led: list[str]  # who led near the end
+    forced: float  # seconds from the return until a new policy was in force everywhere
+    told: float  # and until its status said so
+    versions: list[str]  # of the policy that was there before: before and after
+    replicas: list[set[str]]  # those with a Lease, before and after
+
+
+@pytest.fixture(scope="module", autouse=True)
+def outage(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[Outage]]:
+    """Two minutes without an API server; the other tests of this module run meanwhile."""
+    planes.needed()
+    top = tmp_path_factory.mktemp("outage")
+    with ThreadPoolExecutor(1) as thread:
+        yield thread.submit(two_minutes, top, ca)
+
+
+def two_minutes(top: Path, ca: trustme.CA) -> Outage:
+    with running(top, ca) as plane:
+        names = ["one", "two"]
+        plane.start(*names)
+        plane.api.ensure(policy("before", "before"))
+        until(lambda: plane.ready("before")[0] == "True", "Ready")
+        version = plane.get("before")["metadata"]["resourceVersion"]
+        replicas = plane.replicas()
+
+        plane.own.kill_api_server()
+        began = time.monotonic()
+        used = [test_source.cpu(plane.running[name].process) for name in names]
+        time.sleep(AWAY)
+        cpu = [test_source.cpu(plane.running[name].process) for name in names]
+        away = time.monotonic() - began
+        steps = [plane.steps(name, "before") for name in names]
+        ready = [plane.health(name, "/readyz").status_code for name in names]
+        led = [name for name in names if plane.metric(name, "initject_leader") == 1]
+
+        plane.own.start_api_server()
+        began = time.monotonic()
+        plane.api.ensure(policy("after", "after"))
+        until(lambda: all(plane.steps(name, "after") for name in names), "in force")
+        forced = time.monotonic() - began
+        until(lambda: plane.ready("after")[0] == "True", "Ready", seconds=60)
+        told = time.monotonic() - began
+        after = plane.get("before")["metadata"]["resourceVersion"]
+        return Outage(
+            away=away,
+            cpu=[end - start for start, end in zip(used, cpu, strict=True)],
+            steps=steps,
+            ready=ready,
+            led=led,
+            forced=forced,
+            told=told,
+            versions=[version, after],
+            replicas=[replicas, plane.replicas()],
+        )
 
 
 @pytest.fixture
@@ -355,3 +414,21 @@ def test_a_first_start_writes_twenty_statuses_a_second(plane: Plane) -> None:
     sys.stdout.write(f"one applied meanwhile Ready after {urgent:.1f} s\n")
     assert most <= 2 * 20 + 2
     assert urgent < 3
+
+
+def test_two_minutes_without_the_api_server_change_nothing(outage: Future[Outage]) -> None:
+    """Policies stay in force, nobody leads and hardly any CPU is used; then all is made up for in
+    seconds, and no status that was right is written again."""
+    seen = outage.result(300)
+
+    told = ", ".join(f"{cpu / seen.away:.2%}" for cpu in seen.cpu)
+    sys.stdout.write(f"away {seen.away:.0f} s: {told} of a core; then in force after ")
+    sys.stdout.write(f"{seen.forced:.1f} s, Ready after {seen.told:.1f} s\n")
+    assert [["before"], ["before"]] == seen.steps
+    assert [200, 200] == seen.ready
+    assert [] == seen.led
+    assert all(cpu < 0.02 * seen.away for cpu in seen.cpu)
+    assert seen.forced < 8
+    assert seen.told < 30
+    assert seen.versions[0] == seen.versions[1]
+    assert seen.replicas[0] == seen.replicas[1]
