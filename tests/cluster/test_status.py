@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -62,9 +63,10 @@ class Plane:
                 f"--replica={name}",
             )
         for name in names:
-            until(lambda name=name: serving.is_ready(self.running[name]), f"{name} is ready")
-            until(lambda name=name: bool(self.lease(name)), f"{name} has a Lease")
-        until(lambda: bool(self.leader()), "somebody leads")
+            served = self.running[name]
+            until(partial(serving.is_ready, served), f"{name} is ready", seconds=60)
+            until(lambda name=name: bool(self.lease(name)), f"{name} has a Lease", seconds=60)
+        until(lambda: bool(self.leader()), "somebody leads", seconds=60)
 
     def stop(self, name: str, number: signal.Signals = signal.SIGTERM) -> Served:
         served = self.running.pop(name)
