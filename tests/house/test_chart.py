@@ -340,9 +340,10 @@ READING = ["get", "list", "watch"]
 POLICIES = {
     ("initject.dev", "clusterinitpolicies", ""): READING,
     ("initject.dev", "initpolicies", ""): READING,
-    ("initject.dev", "clusterinitpolicies/status", ""): ["patch", "update"],
-    ("initject.dev", "initpolicies/status", ""): ["patch", "update"],
+    ("initject.dev", "clusterinitpolicies/status", ""): ["patch"],
+    ("initject.dev", "initpolicies/status", ""): ["patch"],
     ("", "namespaces", ""): READING,
+    ("events.k8s.io", "events", ""): ["create", "patch"],
 }
 KEYS = {
     (
@@ -359,7 +360,6 @@ KEYS = {
 }
 SPEAKING = {
     ("coordination.k8s.io", "leases", ""): [*READING, "create", "update", "patch", "delete"],
-    ("", "events", ""): ["create", "patch"],
 }
 
 
