@@ -183,7 +183,7 @@ def others(count: int) -> str:
         _policy(
             f"other-{i}",
             matches[i % len(matches)](i),
-            conditions=[{"name": "c", "expression": "object.metadata.labels.size() > 1"}],
+            conditions=[{"name": "c", "expression": f"object.metadata.labels.size() > {i}"}],
             steps=[
                 {
                     "name": f"step-{i}",

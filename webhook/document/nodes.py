@@ -30,6 +30,13 @@ class Parser(CParser):
         """Types do not depend on the place."""
 
 
+def compose(text: str) -> Iterator[Node]:
+    """The root of each document, one after another. Raises YAMLError at the first fault."""
+    parser = Parser(text)
+    while parser.check_node():
+        yield cast("Node", parser.get_node())
+
+
 def is_merge(node: Node) -> bool:
     """Whether a key is YAML 1.1's `<<`."""
     return node.value == "<<" and node.tag is PLAIN

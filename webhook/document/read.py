@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import cast
 
 from yaml.error import YAMLError
 from yaml.nodes import Node, ScalarNode
@@ -27,9 +26,7 @@ class Document:
 
     file: str
     value: object
-    _root: Node | None = field(repr=False)
-    _text: str = field(repr=False)
-    _line: int = field(repr=False)  # where the text starts in the file, from 0
+    _written: _Written | None = field(repr=False)
 
     def mark(self, path: Path, *, key: bool = False) -> Mark:
         """The place of the value at `path`, or of its key; of the nearest parent if there is none.
@@ -37,13 +34,13 @@ class Document:
         A value that starts on a line below its key, and one that is left empty, stands where its
         key stands.
         """
-        if self._root is None:
+        if self._written is None:
             return Mark(0, 0)
-        key_node, node, _ = self._find(path, self._root)
+        key_node, node, _ = self._find(path, self._written.root())
         start = node.start_mark
         if key_node is not None and (key or nodes.is_elsewhere(key_node, node)):
             start = key_node.start_mark
-        return Mark(self._line + start.line + 1, start.column + 1)
+        return Mark(self._written.line + start.line + 1, start.column + 1)
 
     def problem(self, finding: Finding) -> Problem:
         """`finding`, whose path starts at this document's root, as a problem of this file."""
@@ -54,13 +51,13 @@ class Document:
 
     def _inside(self, finding: Finding) -> Mark | None:
         """The place of the character that `finding` means, where it means one and that is known."""
-        if not finding.offset or self._root is None:
+        if not finding.offset or self._written is None:
             return None
-        _, node, found = self._find(finding.path, self._root)
+        _, node, found = self._find(finding.path, self._written.root())
         if not found or not isinstance(node, ScalarNode):
             return None
-        inside = place.of_character(self._text, node, finding.offset)
-        return Mark(self._line + inside[0] + 1, inside[1] + 1) if inside else None
+        inside = place.of_character(self._written.text, node, finding.offset)
+        return Mark(self._written.line + inside[0] + 1, inside[1] + 1) if inside else None
 
     def _find(self, path: Path, node: Node) -> tuple[Node | None, Node, bool]:
         """The key (if any) and the node at `path` or its nearest parent; whether `path` exists."""
@@ -75,7 +72,30 @@ class Document:
 
 def plain(value: object, *, file: str = "") -> Document:
     """A document of JSON values that nobody wrote as text, such as what the API server sends."""
-    return Document(file, value, None, "", 0)
+    return Document(file, value, None)
+
+
+class _Written:
+    """The text of a document, and its nodes, which are made again for who asks for places.
+
+    Nodes take some ten times the memory of the values, and most documents have no problems.
+    """
+
+    __slots__ = ("_root", "_start", "line", "text")
+
+    def __init__(self, text: str, line: int, start: int) -> None:
+        self.text = text  # from the end of the document before it on: directives are part of it
+        self.line = line  # where the text starts in the file, from 0
+        self._start = start  # where the document starts in the text
+        self._root: Node | None = None
+
+    def root(self) -> Node:
+        """The node of the whole document; its marks count from the beginning of `text`."""
+        if self._root is None:
+            self._root = next(
+                node for node in nodes.compose(self.text) if node.start_mark.index == self._start
+            )
+        return self._root
 
 
 def read(text: str, *, file: str) -> tuple[list[Document], list[Problem]]:
@@ -110,12 +130,13 @@ class _Reader:
         text = self.text[start:] if start else self.text
         line = self.text.count("\n", 0, start)
         begun = 0
+        below = line
         try:
-            parser = nodes.Parser(text)
-            while parser.check_node():
-                root = cast("Node", parser.get_node())
-                self._document(root, text, line)
-                begun = root.end_mark.index
+            for root in nodes.compose(text):
+                end = root.end_mark
+                written = _Written(text[begun : end.index], below, root.start_mark.index - begun)
+                self._document(root, written, line)
+                begun, below = end.index, line + end.line
         except YAMLError as error:
             fault = syntax.fault(error, text)
             self._report(fault, line)
@@ -133,12 +154,12 @@ class _Reader:
         starts = (match.start() for match in _DOCUMENT.finditer(self.text, line))
         return next((start for start in starts if start > own), None)
 
-    def _document(self, root: Node, text: str, line: int) -> None:
+    def _document(self, root: Node, written: _Written, line: int) -> None:
         if isinstance(root, ScalarNode) and root.tag is nodes.PLAIN and not root.value:
             return
         builder = build.Builder(self.file, line)
         value = builder.value(root, 0)
-        self.documents.append(Document(self.file, value, root, text, line))
+        self.documents.append(Document(self.file, value, written))
         self.problems += builder.problems
 
     def _report(self, fault: syntax.Fault, line: int) -> None:

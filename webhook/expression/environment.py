@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+from weakref import WeakValueDictionary
 
 from webhook.errors import EvaluationError, ExpressionError
 from webhook.expression import (
@@ -62,7 +63,7 @@ class _Program:
         return self._held
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Expression:
     """A compiled expression. `cost` is its worst case in the unit of `bounds`.
 
@@ -113,9 +114,23 @@ def compile(text: str, kind: Kind, *, parameters: Mapping[str, str]) -> Expressi
     """`text` compiled, checked and bounded.
 
     `parameters` gives the type (`string`, `integer`, …) of every parameter that exists.
-    Raises ExpressionError for what must not be loaded: syntax, types, unknown names, and a worst
-    case beyond the bounds.
+    The same as before, as long as that is in use: many policies write the same, and a reload
+    brings most of what is in force again. Raises ExpressionError for what must not be loaded:
+    syntax, types, unknown names, and a worst case beyond the bounds.
     """
+    key = text, kind, frozenset(parameters.items())
+    found = _in_use.get(key)
+    if found is None:
+        found = _in_use[key] = _compile(text, kind, parameters)
+    return found
+
+
+_in_use: WeakValueDictionary[tuple[str, Kind, frozenset[tuple[str, str]]], Expression] = (
+    WeakValueDictionary()
+)
+
+
+def _compile(text: str, kind: Kind, parameters: Mapping[str, str]) -> Expression:
     if len(text) > bounds.MAX_LENGTH:
         what = f"the expression is longer than {bounds.MAX_LENGTH} characters"
         raise ExpressionError(what, offset=bounds.MAX_LENGTH, advice="split it")

@@ -132,7 +132,13 @@ def reduced(whole: set[Path], shapes: set[Path], present: set[Path]) -> Reads:
     left = {p for p in shapes if p not in kept and not covered(p)}
     longer = deeper | {p[:n] for p in present for n in range(1, len(p))}
     left |= {p for p in present if p not in kept and not covered(p) and p not in longer}
-    return Reads(frozenset(kept | left), frozenset(left))
+    return _shared(frozenset(kept | left), frozenset(left))
+
+
+@lru_cache(maxsize=4096)
+def _shared(paths: frozenset[Path], shapes: frozenset[Path]) -> Reads:
+    """One object for equal reads: a thousand different conditions read the same dozen fields."""
+    return Reads(paths, shapes)
 
 
 @lru_cache(maxsize=8192)

@@ -114,7 +114,7 @@ class _Reader:
     others: int = 0
     problems: list[Problem] = field(default_factory=list)
     broken: list[Broken] = field(default_factory=list)
-    _places: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    _first: dict[tuple[str, str, str], tuple[Document, Path]] = field(default_factory=dict)
 
     def take(self, document: Document, path: Path, value: Any) -> None:
         findings = self._sort_out(document, path, value)
@@ -169,13 +169,17 @@ class _Reader:
         self, document: Document, path: Path, kind: str, metadata: Mapping[str, Any]
     ) -> list[Finding]:
         key = (kind, metadata.get("namespace", ""), metadata["name"])
-        mark = document.mark((*path, "metadata", "name"))
-        place = f"{document.file}:{mark.line}:{mark.column}"
-        first = self._places.setdefault(key, place)
-        if first == place:
+        own = document, path
+        first = self._first.setdefault(key, own)
+        if first is own or _place(*first) == _place(*own):
             return []
-        what = f"{kind} {'/'.join(filter(None, key[1:]))} is already at {first}"
+        what = f"{kind} {'/'.join(filter(None, key[1:]))} is already at {_place(*first)}"
         return [Finding(("metadata", "name"), what, "rename or remove one of them")]
+
+
+def _place(document: Document, path: Path) -> str:
+    mark = document.mark((*path, "metadata", "name"))
+    return f"{document.file}:{mark.line}:{mark.column}"
 
 
 def _no_object(value: Any) -> list[Finding]:
