@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,31 @@ def test_each_locked_package_has_a_hash_and_no_place(name: str) -> None:
     assert starts
     assert bare == []
     assert [line for line in lines if "://" in line or line.startswith("-")] == []
+
+
+NAMED = {"cel-expr-python": "cel_expr_python", "google-re2": "re2", "pyyaml": "yaml"}
+REACHED = ("webhook/*.py", "certs/*.py", "examples/*.py")
+
+
+def test_each_dependency_is_used() -> None:
+    """What users install is imported by the packages or the examples, and declared if it is."""
+    project = tomllib.loads(tree.text("pyproject.toml"))["project"]
+    declared = {re.split("[^a-z0-9-]", line)[0] for line in project["dependencies"]}
+    imported = {
+        module.partition(".")[0]
+        for path in tree.files(*REACHED)
+        for node in ast.walk(tree.parsed(path))
+        for module in imports(node)
+    }
+    outside = imported - sys.stdlib_module_names - {"webhook", "certs"}
+
+    assert {NAMED.get(name, name.replace("-", "_")) for name in declared} == outside
+
+
+def imports(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module or ""] if isinstance(node, ast.ImportFrom) else []
 
 
 def test_make_lists_a_dozen_targets_at_most() -> None:

@@ -95,7 +95,7 @@ def answers(text: str, value: dict[str, Any]) -> tuple[object, object] | None:
         compiled = environment.compile(text, Kind.BOOL, parameters={})
     except ExpressionError:
         return None
-    function = direct.compile(tree.read(runtime.environment().compile(text).serialize()))
+    function = direct.compile(tree.read(runtime.environment(text).compile(text).serialize()))
     if function is None:
         return None
     scope = Scope(object=value, request={}, namespace=None, reads=compiled.reads)
@@ -149,7 +149,7 @@ def test_usual_conditions_need_no_runtime(text: str) -> None:
 def test_what_would_take_long_is_left_to_the_runtime(text: str) -> None:
     """Beyond the runtime's own bounds on iterations and long texts nothing is answered directly."""
     pod = {"a": [str(i) for i in range(200)], "long": "x" * 5000}
-    function = direct.compile(tree.read(runtime.environment().compile(text).serialize()))
+    function = direct.compile(tree.read(runtime.environment(text).compile(text).serialize()))
 
     assert function is not None
     with pytest.raises(Undecided):

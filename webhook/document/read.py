@@ -16,6 +16,8 @@ from webhook.document.problem import field as path_text
 _DOCUMENT = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 _BLANK = re.compile(r"(?:\s+|^[#%].*$)*", re.MULTILINE)  # what may stand before a document
 
+_EMPTY = "---\n"  # a document, to which a `...` belongs that stands before the next one
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -84,9 +86,9 @@ class _Written:
     __slots__ = ("_root", "_start", "line", "text")
 
     def __init__(self, text: str, line: int, start: int) -> None:
-        self.text = text  # from the end of the document before it on: directives are part of it
+        self.text = text
         self.line = line  # where the text starts in the file, from 0
-        self._start = start  # where the document starts in the text
+        self._start = start  # where the document starts in the text, behind its directives
         self._root: Node | None = None
 
     def root(self) -> Node:
@@ -104,7 +106,7 @@ def read(text: str, *, file: str) -> tuple[list[Document], list[Problem]]:
     Documents that cannot be read are left out and the ones after them are read all the same; empty
     ones are skipped. What comes out are JSON values as kubectl would send them (see `scalar`).
     """
-    reader = _Reader(file, text.removeprefix("\ufeff"))
+    reader = _Reader(file, text.lstrip("\ufeff"))
     reader.run()
     return reader.documents, sorted(reader.problems)
 
@@ -130,13 +132,14 @@ class _Reader:
         text = self.text[start:] if start else self.text
         line = self.text.count("\n", 0, start)
         begun = 0
-        below = line
+        above, head = line, ""
         try:
             for root in nodes.compose(text):
-                end = root.end_mark
-                written = _Written(text[begun : end.index], below, root.start_mark.index - begun)
-                self._document(root, written, line)
-                begun, below = end.index, line + end.line
+                first, end = root.start_mark.index, root.end_mark
+                own = head + text[begun : end.index]
+                self._document(root, _Written(own, above, len(head) + first - begun), line)
+                begun = end.index
+                above, head = line + end.line - 1, _EMPTY
         except YAMLError as error:
             fault = syntax.fault(error, text)
             self._report(fault, line)

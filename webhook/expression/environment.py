@@ -58,7 +58,7 @@ class _Program:
 
     def get(self) -> tuple[Any, Costs]:
         if self._held is None:
-            program = runtime.environment().compile(self._text)
+            program = runtime.environment(self._text).compile(self._text)
             self._held = program, cost.check(tree.read(program.serialize()))
         return self._held
 
@@ -158,7 +158,7 @@ def _checked(text: str, parameters: Mapping[str, str]) -> Any:
     if not text.strip():
         what = "the expression is empty"
         raise ExpressionError(what)
-    environment = runtime.environment()
+    environment = runtime.environment(text)
     try:
         return environment.compile(text)
     except (RuntimeError, UnicodeError) as problem:

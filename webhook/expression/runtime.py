@@ -1,12 +1,15 @@
 """The CEL runtime, loaded and set up once, when the first expression is compiled.
 
-There are two kinds of environments. One evaluates: it has every function's implementation. The
-other only checks types more strictly: it knows `Quantity` and its like as types of their own, and
-the type of each parameter. (The runtime cannot carry values of types that it does not know.)
+Its extensions are program files of their own, each of which takes 2.6 MB: one is loaded when an
+expression names something of it. There are two kinds of environments. One evaluates: it has every
+function's implementation. The other only checks types more strictly: it knows `Quantity` and its
+like as types of their own, and the type of each parameter. (The runtime cannot carry values of
+types that it does not know.)
 """
 
 from __future__ import annotations
 
+import importlib
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import cache, lru_cache
@@ -19,21 +22,48 @@ from webhook.expression.tree import ROOTS
 PARAMETERS = {"integer": "int", "boolean": "bool"}
 
 
+# By module and class of an extension: the words one of which must stand in an expression that means
+# anything of it. Macros for optionals are part of every expression's syntax.
+_EXTENSIONS = {
+    ("ext_strings", "ExtStrings"): (
+        *("charAt", "format", "indexOf", "join", "lastIndexOf", "lowerAscii", "quote"),
+        *("replace", "reverse", "split", "substring", "trim", "upperAscii"),
+    ),
+    ("ext_bindings", "ExtBindings"): ("cel",),
+    ("ext_encoders", "ExtEncoders"): ("base64",),
+    ("ext_math", "ExtMath"): ("math",),
+}
+_Extensions = tuple[tuple[str, str], ...]
+
+
+def environment(text: str = "") -> Any:
+    """An environment in which `text` is compiled; its values can be made in any."""
+    return _evaluating(_named(text))
+
+
+def checker(text: str, parameters: frozenset[tuple[str, str]]) -> Any:
+    """One that checks types more strictly; `parameters` are (name, policy's type)."""
+    return _checking(_named(text), parameters)
+
+
+def _named(text: str) -> _Extensions:
+    return tuple(each for each, words in _EXTENSIONS.items() if any(w in text for w in words))
+
+
 @cache
-def environment() -> Any:
-    """The environment in which everything is evaluated."""
-    return _environment(strict=False)
+def _evaluating(extensions: _Extensions) -> Any:
+    return _environment(extensions, strict=False)
 
 
 @lru_cache(maxsize=512)
-def checker(parameters: frozenset[tuple[str, str]]) -> Any:
-    """An environment that checks types more strictly; `parameters` are (name, policy's type)."""
-    return _environment(strict=True, parameters=sorted(parameters))
+def _checking(extensions: _Extensions, parameters: frozenset[tuple[str, str]]) -> Any:
+    return _environment(extensions, strict=True, parameters=sorted(parameters))
 
 
-def _environment(*, strict: bool, parameters: Iterable[tuple[str, str]] = ()) -> Any:
-    from cel_expr_python import cel  # 60 ms and 20 MB, paid only where an expression is compiled
-    from cel_expr_python.ext import ext_bindings, ext_encoders, ext_math, ext_optional, ext_strings
+def _environment(
+    extensions: _Extensions, *, strict: bool, parameters: Iterable[tuple[str, str]] = ()
+) -> Any:
+    from cel_expr_python import cel  # 6 MB, paid only where an expression is compiled
 
     types = _types(strict)
     variables = {name: types["map"] if name == "parameters" else types["dyn"] for name in ROOTS}
@@ -41,15 +71,15 @@ def _environment(*, strict: bool, parameters: Iterable[tuple[str, str]] = ()) ->
     return cel.NewEnv(
         variables={**variables, **typed},
         extensions=[
-            ext_optional.ExtOptional(),
-            ext_strings.ExtStrings(),
-            ext_bindings.ExtBindings(),
-            ext_encoders.ExtEncoders(),
-            ext_math.ExtMath(),
+            *(_extension(*each) for each in (("ext_optional", "ExtOptional"), *extensions)),
             cel.CelExtension("ours", _declarations(types, strict=strict, opaque=False)),
         ],
         functions=_declarations(types, strict=strict, opaque=True),
     )
+
+
+def _extension(module: str, name: str) -> Any:
+    return getattr(importlib.import_module(f"cel_expr_python.ext.{module}"), name)()
 
 
 def _types(strict: bool) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def complain(text: str, otherwise: ExpressionError) -> ExpressionError:
 
 
 def _compiled(text: str, typed: frozenset[tuple[str, str]]) -> Any:
-    environment = runtime.checker(typed)
+    environment = runtime.checker(text, typed)
     try:
         return environment.compile(text)
     except RuntimeError as problem:

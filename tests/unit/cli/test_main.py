@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -82,14 +83,51 @@ def test_shell_completion(line: str, completions: str) -> None:
     assert completed.stdout == completions
 
 
+def loaded(code: str) -> set[str]:
+    """The top-level packages that a run of `code` imports."""
+    script = f"{code}; import sys; print(*sys.modules, file=sys.stderr)"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    return {name.partition(".")[0] for name in ran.stderr.split()}
+
+
+def verb(*arguments: str | Path) -> str:
+    return f"from webhook.cli import main; main.run({[*map(str, arguments)]!r})"
+
+
+# What a verb of the command line never needs: the server, the cluster, keys.
+SERVING = {
+    *("fastapi", "starlette", "pydantic", "uvicorn", "uvloop", "httptools", "anyio"),
+    *("asyncio", "ssl", "prometheus_client", "cryptography", "kubernetes", "aiohttp", "httpx"),
+    *("opentelemetry", "http", "email", "logging", "socket"),
+}
+EXAMPLE = Path(__file__).parents[3] / "examples" / "05-templates-and-conditions"
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["version"]])
 def test_a_light_start(arguments: list[str]) -> None:
     """What starts at once loads nothing that only a verb needs."""
-    script = (
-        "import sys; from webhook.cli import main; "
-        f"main.run({arguments!r}); print(*sys.modules, file=sys.stderr)"
-    )
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    heavy = {*SERVING, "yaml", "cel_expr_python", "re2", "msgspec", "jsonpatch", "json"}
+    assert set() == heavy & loaded(verb(*arguments))
 
-    heavy = {"pydantic", "yaml", "cel_expr_python", "uvicorn", "rich", "asyncio", "jsonpatch"}
-    assert heavy & set(ran.stderr.split()) == set()
+
+def test_a_check_is_light() -> None:
+    """It needs policies and expressions, and no pod."""
+    heavy = {*SERVING, "msgspec", "jsonpatch", "tempfile", "subprocess"}
+    found = loaded(verb("check", EXAMPLE / "policy.yaml"))
+    assert (set(), {"yaml"}) == (heavy & found, found & {"yaml"})
+
+
+def test_a_preview_is_light() -> None:
+    """It needs the decision and a second opinion, and no server."""
+    arguments = ("preview", "--policies", EXAMPLE / "policy.yaml", EXAMPLE / "pod.yaml")
+    found = loaded(verb(*arguments))
+    assert (set(), {"msgspec"}) == (SERVING & found, found & {"msgspec"})
+
+
+def test_a_server_of_files_is_without_the_cluster() -> None:
+    """The Kubernetes client, and what it brings, is for `--source cluster` alone."""
+    found = loaded("import webhook.server.run")
+    assert (set(), {"uvicorn"}) == (
+        {"kubernetes", "aiohttp", "httpx", "jsonpatch"} & found,
+        found & {"uvicorn"},
+    )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.document import read, scalar
+from webhook.document import nodes, read, scalar
 from webhook.document.place import Mark
 from webhook.document.problem import Finding, Problem
 
@@ -230,6 +230,31 @@ def test_a_later_document_counts_lines_of_the_file() -> None:
     """Also after a broken one."""
     documents, _ = read.read("a: b: c\n---\nx:\n  z: 1\n", file="f")
     assert "f:4:6: x.z: bad" == str(documents[0].problem(Finding(("x", "z"), "bad")))
+
+
+STREAMS = st.lists(
+    st.sampled_from(
+        [
+            *("a: 1\n", "- x\n", "b:\n  c: d\n", "{a: [1, é]}\n", "--- ", "---\n", "...\n"),
+            *("# c\n", "%TAG !e! tag:e,2000:\n", "!e!x y\n", "|\n  text\n", "'q\n\n  z'\n"),
+            *("\r\n", " ", "&a b\n", "é😀\n", "? k\n", ": v\n", "\x85"),
+        ]
+    ),
+    max_size=12,
+).map("".join)
+
+
+@given(STREAMS)
+def test_places_are_those_in_the_whole_text(text: str) -> None:
+    """Each document finds its places in its own part of the text; they are the file's."""
+    documents, problems = read.read(text, file="f")
+    if problems:
+        return
+    roots = [root for root in nodes.compose(text) if root.value or root.tag != nodes.PLAIN]
+
+    assert [(root.start_mark.line + 1, root.start_mark.column + 1) for root in roots] == [
+        (mark.line, mark.column) for mark in (document.mark(()) for document in documents)
+    ]
 
 
 @given(st.text(st.sampled_from("a1:-[]{}&*!|>'\"#%@ \n\t,?~<=.é\x85"), max_size=60))

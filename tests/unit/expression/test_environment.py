@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from webhook.errors import EvaluationError, ExpressionError
@@ -304,3 +307,68 @@ def test_the_order_of_a_maps_keys_is_suspicious(text: str, offset: int | None) -
     )
     expected = () if offset is None else ((offset, what, advice),)
     assert expected == compiled(text).suspicions
+
+
+def test_equal_expressions_are_one_object() -> None:
+    """Policies that write the same share it; another type of a parameter makes it another."""
+    text = "parameters.depth == 3"
+    one = environment.compile(text, Kind.BOOL, parameters={"depth": "integer"})
+
+    assert one is environment.compile(text, Kind.BOOL, parameters={"depth": "integer"})
+    with pytest.raises(ExpressionError):
+        environment.compile(text, Kind.BOOL, parameters={"depth": "string"})
+
+
+def test_expressions_that_read_the_same_share_it() -> None:
+    """What is read stands in memory once for all conditions that differ in a constant."""
+    one, other = compiled("object.metadata.name == 'a'"), compiled("object.metadata.name == 'b'")
+
+    assert one.reads is other.reads
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "'ab'.charAt(0) == 'a'",
+        "'%s'.format(['a']) == 'a'",
+        "'ab'.indexOf('b') == 1",
+        "['a', 'b'].join('-') == 'a-b'",
+        "'aa'.lastIndexOf('a') == 1",
+        "'A'.lowerAscii() == 'a'",
+        "'a'.upperAscii() == 'A'",
+        "'ab'.replace('b', 'c') == 'ac'",
+        "'ab'.reverse() == 'ba'",
+        "'a b'.split(' ') == ['a', 'b']",
+        "'abc'.substring(1, 2) == 'b'",
+        "' a '.trim() == 'a'",
+        "strings.quote('a').size() == 3",
+        "cel.bind(a, 1, a + a) == 2",
+        "base64.encode(b'a') == 'YQ=='",
+        "base64.decode('YQ==') == b'a'",
+        *(f"math.{name}(1, 2) > 0" for name in ("greatest", "least", "bitOr", "bitXor")),
+        *(f"math.{name}(1, 1) > 0" for name in ("bitAnd", "bitShiftLeft")),
+        *(f"math.{name}(1.5) > 0.0" for name in ("abs", "ceil", "floor", "round", "sqrt")),
+        *(f"math.{name}(1.5) > 0.0" for name in ("sign", "trunc")),
+        *(f"!math.{name}(1.5)" for name in ("isInf", "isNaN")),
+        "math.isFinite(1.5) && math.bitNot(1) == -2 && math.bitShiftRight(2, 1) == 1",
+    ],
+)
+def test_extensions_are_there_for_who_names_them(text: str) -> None:
+    """Every function of the runtime's extensions, each of which is loaded only when named."""
+    assert answer(text) is True
+
+
+def test_an_extension_that_nothing_names_is_not_loaded() -> None:
+    """Each takes 2.6 MB: most policies need none."""
+    script = (
+        "import sys\n"
+        "from webhook.expression.environment import Kind, compile\n"
+        "for text in ('object.a == 1', \"object.?b.orValue('') == base64.encode(b'')\"):\n"
+        "    compile(text, Kind.BOOL, parameters={})\n"
+        "    print(*sorted(m for m in sys.modules if '.ext_' in m))\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+    few = "cel_expr_python.ext.ext_optional"
+    more = f"cel_expr_python.ext.ext_encoders {few}"
+    assert f"{few}\n{more}\n" == ran.stdout

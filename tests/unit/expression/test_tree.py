@@ -10,7 +10,7 @@ from webhook.expression.tree import Call, Constant, Entries, Identifier, Items, 
 
 
 def parsed(text: str) -> Node:
-    return tree.read(runtime.environment().compile(text).serialize())
+    return tree.read(runtime.environment(text).compile(text).serialize())
 
 
 def test_every_kind_of_node_is_read() -> None:
