@@ -2,6 +2,7 @@
 
 InitjectError
 ├── UsageError         the command line or the settings were used wrongly (exit code 2)
+├── ClusterError       a cluster did not do what was asked (exit code 1)
 ├── ReviewError        what came in is no AdmissionReview that we can answer (HTTP 400)
 ├── ExpressionError    a CEL expression or template that must not be loaded
 ├── EvaluationError    a compiled expression failed on this pod (the policy's `onError` decides)
@@ -19,6 +20,10 @@ class InitjectError(Exception):
 
 class UsageError(InitjectError):
     """The command line or a setting was used wrongly; the text says which and what to do."""
+
+
+class ClusterError(InitjectError):
+    """A cluster did not do what was asked; the text says why and what to do."""
 
 
 class ReviewError(InitjectError):

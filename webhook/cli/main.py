@@ -27,6 +27,7 @@ VERBS: Mapping[str, str] = {
     "serve": "Answer the API server over HTTPS, with policies from files or a cluster.",
     "schema": "Print the CRDs, or a JSON Schema for editors.",
     "certs": "Write a throw-away CA and a certificate for local work, and say how to use them.",
+    "emergency": "Take Initject out of the way of pods, and bring it back.",
     "version": "Print the version.",
 }
 

@@ -74,24 +74,29 @@ class Api:
     The path of a collection may carry selectors (`?fieldSelector=…`, encoded).
     """
 
-    def __init__(self, kubeconfig: str | None) -> None:
+    def __init__(self, kubeconfig: str | None, context: str | None = None) -> None:
         self._kubeconfig = kubeconfig
+        self._context = context
         self._client: ApiClient | None = None
 
     async def open(self) -> None:
         """Read credentials; raises UsageError when there are none that can be used."""
         found = Configuration()
         try:
-            if self._kubeconfig is None and os.environ.get(_CLUSTER):
+            given = self._kubeconfig or self._context
+            if given is None and os.environ.get(_CLUSTER):
                 config.load_incluster_config(client_configuration=found)
             else:
                 await config.load_kube_config(
-                    self._kubeconfig, client_configuration=found, persist_config=False
+                    self._kubeconfig,
+                    context=self._context,
+                    client_configuration=found,
+                    persist_config=False,
                 )
             client = ApiClient(found)
         except (config.ConfigException, OSError, ValueError, TypeError, KeyError) as error:
             where = self._kubeconfig or "the default kubeconfig or the pod's service account"
-            message = f"--source cluster: {where} cannot be used: {error}; name a --kubeconfig"
+            message = f"{where} cannot be used to reach a cluster: {error}; name a --kubeconfig"
             raise UsageError(message) from error
         client.user_agent = f"initject/{webhook.__version__}"
         self._client, old = client, self._client

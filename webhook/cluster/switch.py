@@ -1,0 +1,320 @@
+"""The switch for an emergency: nothing of ours is asked about a pod, until it is set back.
+
+Off: the bindings of our ValidatingAdmissionPolicy are taken away, then each of our webhooks gets a
+condition that is never true. On: the webhooks first, then the bindings. What was taken away is
+remembered beside the webhooks, so whoever stops half way, or sits elsewhere, can go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from webhook.cluster.api import Api, ApiError, ConflictError, Json
+from webhook.errors import ClusterError, UsageError
+
+GROUP = "/apis/admissionregistration.k8s.io/v1"
+CONFIGURATIONS = f"{GROUP}/mutatingwebhookconfigurations"
+BINDINGS = f"{GROUP}/validatingadmissionpolicybindings"
+
+NAME = "emergency-off"
+CONDITION = {"name": NAME, "expression": "false"}
+REMEMBERED = "initject.dev/emergency"  # annotation of the configuration: bindings, by name
+MAX_CONDITIONS = 64  # of one webhook, as the API server validates
+ATTEMPTS = 20  # when somebody else writes at the same time; a guess
+PAUSE = 0.02  # seconds before the second attempt, growing by as much; a guess
+
+# Who owns which field is part of what comes back: a server-side apply by the owner (Helm 4, Flux)
+# would conflict with whoever is said to have created the binding.
+MANAGER = "initject-emergency"
+
+# What the API server writes into an object anew; all else is its owner's and comes back.
+_SERVERS = ("uid", "resourceVersion", "generation", "creationTimestamp")
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What stands in the API server."""
+
+    webhooks: Mapping[str, bool]  # by name: whether it is asked
+    bindings: tuple[str, ...]  # of the policy of the same name, in force
+    remembered: tuple[str, ...]  # bindings that were taken away
+
+    @property
+    def off(self) -> bool:
+        """Nothing of ours is in the way of a pod."""
+        return not any(self.webhooks.values()) and not self.bindings
+
+    @property
+    def on(self) -> bool:
+        """Everything is as it was before."""
+        return all(self.webhooks.values()) and not self.remembered
+
+
+class Switch:
+    """The webhooks of one MutatingWebhookConfiguration and the policy of the same name.
+
+    Each method raises ClusterError, UsageError (there is no such configuration) and ApiError.
+    """
+
+    def __init__(self, api: Api, name: str, say: Say) -> None:
+        self._api = api
+        self._name = name
+        self._say = say
+        self._path = f"{CONFIGURATIONS}/{name}"
+
+    async def state(self) -> State:
+        """How things stand, without changing anything."""
+        found = await self._configuration()
+        webhooks = {hook["name"]: not _is_off(hook) for hook in _webhooks(found)}
+        in_force = tuple(sorted(one["metadata"]["name"] for one in await self._bindings()))
+        away = sorted(set(_remembered(found)) - set(in_force))
+        return State(webhooks, in_force, tuple(away))
+
+    async def off(self) -> None:
+        """Take the bindings away, then the webhooks; each step that is done already is left out."""
+        await self._patch(_room)
+        await self._take_away()
+        await self._patch(_switched_off)
+
+    async def webhooks_on(self) -> None:
+        """The first half of `on`: from now on the API server asks again."""
+        await self._patch(_switched_on)
+
+    async def bindings_on(self) -> None:
+        """The second half of `on`: bring back what was taken away, and forget it.
+
+        A binding that somebody else has made again meanwhile stays as they made it.
+        """
+        for attempt in range(ATTEMPTS):
+            await asyncio.sleep(PAUSE * attempt)
+            configuration = await self._configuration()
+            text = _annotation(configuration)
+            if text is None:
+                return
+            path = f"/metadata/annotations/{_escape(REMEMBERED)}"
+            with suppress(ConflictError):
+                for name, binding in _parsed(text).items():
+                    await self._bring_back(name, binding)
+                await self._write(configuration, [{"op": "remove", "path": path}])
+                return
+        raise ClusterError(_BUSY)
+
+    async def _configuration(self) -> Json:
+        found = await self._api.get(self._path)
+        if found is None:
+            message = (
+                f"there is no MutatingWebhookConfiguration {self._name}; name yours by "
+                "--webhook-configuration (`kubectl get mutatingwebhookconfigurations`)"
+            )
+            raise UsageError(message)
+        return found
+
+    async def _bindings(self) -> list[Json]:
+        try:
+            listed = await self._api.all(BINDINGS)
+        except ApiError as error:
+            if error.code == 404:  # Kubernetes before 1.30
+                return []
+            raise
+        return [one for one in listed.objects if one["spec"].get("policyName") == self._name]
+
+    async def _take_away(self) -> None:
+        for attempt in range(ATTEMPTS):
+            found = await self._bindings()
+            if not found:
+                return
+            await asyncio.sleep(PAUSE * attempt)
+            kept = {one["metadata"]["name"]: _kept(one) for one in found}
+            await self._patch(partial(_remembering, kept))
+            for one in found:
+                await self._delete(one)
+        message = (
+            f"the binding of ValidatingAdmissionPolicy {self._name} comes back again and again: "
+            "suspend what restores it (Argo CD, Flux), then run this again"
+        )
+        raise ClusterError(message)
+
+    async def _delete(self, binding: Json) -> None:
+        metadata = binding["metadata"]
+        name, seen = metadata["name"], ("uid", "resourceVersion")
+        body = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {key: metadata[key] for key in seen},
+        }
+        try:
+            await self._api.write("DELETE", f"{BINDINGS}/{name}", body)
+        except ConflictError:  # what was remembered is no longer what is there: look again
+            return
+        except ApiError as error:
+            if error.code != 404:
+                raise
+        self._say(f"binding {name}: taken away")
+
+    async def _bring_back(self, name: str, binding: Json) -> None:
+        with suppress(ConflictError):  # it is there already
+            await self._api.write("POST", f"{BINDINGS}?fieldManager={MANAGER}", binding)
+            self._say(f"binding {name}: brought back")
+        found = await self._api.get(f"{BINDINGS}/{name}")
+        owners = binding["metadata"].get("managedFields")
+        if found is not None and owners and _made_by_us(found):
+            path = f"{BINDINGS}/{name}?fieldManager={MANAGER}"
+            disown = {"op": "replace", "path": "/metadata/managedFields", "value": owners}
+            await self._api.write("PATCH", path, [_guard(found), disown])
+
+    async def _patch(self, change: Callable[[Json], list[Json]]) -> None:
+        """Do what `change` finds to do; look again when somebody else was faster."""
+        for attempt in range(ATTEMPTS):
+            await asyncio.sleep(PAUSE * attempt)
+            configuration = await self._configuration()
+            operations = change(configuration)
+            if not operations:
+                return
+            with suppress(ConflictError):
+                after = await self._write(configuration, operations)
+                self._tell(configuration, after)
+                return
+        raise ClusterError(_BUSY)
+
+    async def _write(self, configuration: Json, operations: list[Json]) -> Json:
+        """Change it as it was read and not otherwise, and nothing but what has to change.
+
+        Raises ConflictError when it is another by now.
+        """
+        path = f"{self._path}?fieldManager={MANAGER}"
+        return await self._api.write("PATCH", path, [_guard(configuration), *operations])
+
+    def _tell(self, before: Json, after: Json) -> None:
+        was = {hook["name"]: _is_off(hook) for hook in _webhooks(before)}
+        for hook in _webhooks(after):
+            if was.get(hook["name"]) != _is_off(hook):
+                self._say(f"webhook {hook['name']}: {'off' if _is_off(hook) else 'on'}")
+
+
+_BUSY = "somebody else keeps writing the same objects: run this again, it goes on where it stopped"
+
+
+def _webhooks(configuration: Json) -> list[Json]:
+    return configuration.get("webhooks") or []
+
+
+def _conditions(hook: Json) -> list[Json]:
+    return hook.get("matchConditions") or []
+
+
+def _is_off(hook: Json) -> bool:
+    return CONDITION in _conditions(hook)
+
+
+def _others(hook: Json) -> list[Json]:
+    return [one for one in _conditions(hook) if one["name"] != NAME]
+
+
+def _room(configuration: Json) -> list[Json]:
+    """No change; raises ClusterError before anything is done that could not be finished."""
+    for hook in _webhooks(configuration):
+        if len(_others(hook)) >= MAX_CONDITIONS:
+            message = (
+                f"webhook {hook['name']} has {MAX_CONDITIONS} matchConditions, the most that "
+                f"Kubernetes takes: remove one, or delete the whole configuration"
+            )
+            raise ClusterError(message)
+    return []
+
+
+def _switched_off(configuration: Json) -> list[Json]:
+    return [
+        {
+            "op": "add",
+            "path": f"/webhooks/{n}/matchConditions",
+            "value": [*_others(hook), CONDITION],
+        }
+        for n, hook in enumerate(_webhooks(configuration))
+        if not _is_off(hook)
+    ]
+
+
+def _switched_on(configuration: Json) -> list[Json]:
+    operations: list[Json] = []
+    for n, hook in enumerate(_webhooks(configuration)):
+        others = _others(hook)
+        if others != _conditions(hook):
+            path = f"/webhooks/{n}/matchConditions"
+            operations.append(
+                {"op": "replace", "path": path, "value": others}
+                if others
+                else {"op": "remove", "path": path}
+            )
+    return operations
+
+
+def _annotation(configuration: Json) -> str | None:
+    text: str | None = (configuration["metadata"].get("annotations") or {}).get(REMEMBERED)
+    return text
+
+
+def _parsed(text: str) -> dict[str, Json]:
+    """Bindings by name. Raises ClusterError where somebody has edited what we remembered."""
+    with suppress(ValueError):
+        found = json.loads(text)
+        if isinstance(found, dict) and all(isinstance(one, dict) for one in found.values()):
+            return found
+    message = (
+        f"annotation {REMEMBERED} of the configuration cannot be read: apply the binding from your "
+        "manifests, then remove the annotation"
+    )
+    raise ClusterError(message)
+
+
+def _remembered(configuration: Json) -> dict[str, Json]:
+    """Bindings by name; nothing where that cannot be read, for `off` must work all the same."""
+    with suppress(ClusterError):
+        return _parsed(_annotation(configuration) or "{}")
+    return {}
+
+
+def _remembering(kept: Mapping[str, Json], configuration: Json) -> list[Json]:
+    """What is there now counts; what an earlier run took away is still remembered."""
+    before = _remembered(configuration)
+    after = {**before, **kept}
+    if after == before:
+        return []
+    text = json.dumps(after, separators=(",", ":"), sort_keys=True)
+    if not configuration["metadata"].get("annotations"):
+        return [{"op": "add", "path": "/metadata/annotations", "value": {REMEMBERED: text}}]
+    path = f"/metadata/annotations/{_escape(REMEMBERED)}"
+    return [{"op": "add", "path": path, "value": text}]
+
+
+def _guard(seen: Json) -> Json:
+    """The operation that makes a JSON patch conflict with an object that is another by now."""
+    version = seen["metadata"]["resourceVersion"]
+    return {"op": "replace", "path": "/metadata/resourceVersion", "value": version}
+
+
+def _made_by_us(binding: Json) -> bool:
+    entries = binding["metadata"].get("managedFields") or []
+    return any(entry.get("manager") == MANAGER for entry in entries)
+
+
+def _kept(binding: Json) -> Json:
+    """A binding as it can be created again; items of a list come without their kind."""
+    metadata: dict[str, Any] = binding["metadata"]
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {key: value for key, value in metadata.items() if key not in _SERVERS},
+        "spec": binding["spec"],
+    }
+
+
+def _escape(part: str) -> str:
+    return part.replace("~", "~0").replace("/", "~1")
