@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import os
+import re
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -52,11 +54,8 @@ spec:
       emptyDir: {}
       mountInto: [{containers: ["*"], mountPath: /etc/settings}]
 """
-# What `initject emergency` needs, as docs/how-to/emergency.md grants it, but for looking at a pod.
-RULES = (
-    ("mutatingwebhookconfigurations", ("get", "patch")),
-    ("validatingadmissionpolicybindings", ("get", "list", "create", "patch", "delete")),
-)
+PAGE = CHECKOUT / "docs" / "how-to" / "emergency.md"
+BINDINGS = "validatingadmissionpolicybindings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +101,11 @@ class Plane:
     def created(self, namespace: str, name: str = "web", **more: object) -> Answer:
         """What the API server answers to a pod; nothing is stored."""
         return self.api.create(web(name, namespace, **more), dry_run=True)
+
+    def steps(self) -> int | None:
+        """How many a pod gets that is created now; None when it is refused."""
+        answer = self.created(ENFORCING)
+        return len(answer.body["spec"].get("initContainers", [])) if answer.code == 201 else None
 
     def stored(self, name: str, **more: object) -> Json:
         """A pod that is really there, in the namespace that enforces."""
@@ -205,7 +209,7 @@ def test_on_brings_back_exactly_what_was(alive: Plane) -> None:
     """The binding with its owner's fields, the webhooks without a trace; pods are answered."""
     before = [owned(alive.api.ask("GET", path).body) for path in (CONFIGURATION, BINDING)]
     alive.emergency("off")
-    assert "initContainers" not in alive.created(ENFORCING).body["spec"]
+    assert 0 == alive.steps()
 
     status, out, err = alive.emergency("on")
 
@@ -214,7 +218,7 @@ def test_on_brings_back_exactly_what_was(alive: Plane) -> None:
     assert (0, done + SEEN_ANSWERED, "") == (status, out, err)
     after = [owned(alive.api.ask("GET", path).body) for path in (CONFIGURATION, BINDING)]
     assert before == after
-    assert "initContainers" in alive.created(ENFORCING).body["spec"]
+    assert 1 == alive.steps()
 
 
 def test_on_says_so_when_pods_are_refused(dead: Plane) -> None:
@@ -270,7 +274,7 @@ def test_a_binding_that_was_applied_again_is_taken_away_again(alive: Plane) -> N
 
 @pytest.fixture
 def operator(alive: Plane, tmp_path: Path) -> Callable[..., Path]:
-    """A kubeconfig of somebody with the rights of the documentation, but for one verb."""
+    """A kubeconfig with the rights of the documentation, but for one verb on one resource."""
     account = {"name": "operator", "namespace": "default"}
     alive.api.ensure({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account})
     token = alive.api.ask(
@@ -279,51 +283,101 @@ def operator(alive: Plane, tmp_path: Path) -> Callable[..., Path]:
         {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}},
     ).body["status"]["token"]
 
-    def granted(*, without: str) -> Path:
-        rbac = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": "operator"}}
-        role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "operator"}
-        rules = [
-            {
-                "apiGroups": ["admissionregistration.k8s.io"],
-                "resources": [resource],
-                "verbs": [verb for verb in verbs if verb != without],
-            }
-            for resource, verbs in RULES
-        ]
+    def granted(without: str = "", of: str = BINDINGS) -> Path:
+        (role,) = blocks("yaml", containing="kind: ClusterRole")
+        value = yaml.safe_load(role)
+        for rule in value["rules"]:
+            if of in rule["resources"]:
+                rule["verbs"] = [verb for verb in rule["verbs"] if verb != without]
+        value["metadata"]["name"] = "operator"
+        value["rules"] = [rule for rule in value["rules"] if rule["verbs"]]
         subjects = [{"kind": "ServiceAccount", **account}]
+        reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole"}
+        binding = {
+            "apiVersion": value["apiVersion"],
+            "kind": "ClusterRoleBinding",
+            "metadata": value["metadata"],
+            "subjects": subjects,
+            "roleRef": {**reference, "name": "operator"},
+        }
         alive.api.ask("DELETE", RIGHTS)
-        alive.api.ensure(
-            {**rbac, "kind": "ClusterRole", "rules": rules},
-            {**rbac, "kind": "ClusterRoleBinding", "roleRef": role, "subjects": subjects},
-        )
+        alive.api.ensure(value, binding)
         config = json.loads((alive.folder / "kubeconfig").read_text())
         config["users"][0]["user"] = {"token": token}
         (tmp_path / "kubeconfig").write_text(json.dumps(config))
-        until(lambda: can(alive, tmp_path / "kubeconfig", without), "the rights are in force")
+        until(lambda: may(alive, "get", BINDINGS), "the rights are in force")
+        until(lambda: not without or not may(alive, without, of), "but for one")
         return tmp_path / "kubeconfig"
 
     return granted
 
 
-def can(plane: Plane, kubeconfig: Path, without: str) -> bool:
-    """Whether the API server knows the rights: something else than `without` is allowed."""
-    verb = "patch" if without != "patch" else "delete"
-    resource = "validatingadmissionpolicybindings"
-    words = ("auth", "can-i", f"--kubeconfig={kubeconfig}")
-    allowed, refused = (
-        subprocess.run(
-            machine.inside(plane.folder, str(BIN / "kubectl"), *words, one, resource),
-            capture_output=True,
-            check=False,
-        )
-        for one in (verb, without)
-    )
-    return (0, 1) == (allowed.returncode, refused.returncode)
+def blocks(kind: str, *, containing: str) -> list[str]:
+    """Blocks of code in the documentation."""
+    found = re.findall(rf"^```{kind}\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    return [one for one in found if containing in one]
+
+
+def may(plane: Plane, verb: str, resource: str) -> bool:
+    """Whether the API server knows that the operator may do it, or may not."""
+    group = "" if resource == "namespaces" else "admissionregistration.k8s.io"
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {
+            "user": "system:serviceaccount:default:operator",
+            "resourceAttributes": {"group": group, "verb": verb, "resource": resource},
+        },
+    }
+    path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+    return bool(plane.api.ask("POST", path, review).body["status"]["allowed"])
+
+
+def test_the_rights_of_the_documentation_suffice(
+    alive: Plane, operator: Callable[..., Path]
+) -> None:
+    """For off and on, the look at a pod included."""
+    kubeconfig = operator()
+
+    off, on = (alive.emergency(what, kubeconfig=kubeconfig) for what in ("off", "on"))
+
+    assert [(0, ""), (0, "")] == [off[::2], on[::2]]
+    assert (True, True) == (off[1].endswith(SEEN_FREE), on[1].endswith(SEEN_ANSWERED))
+
+
+def test_the_commands_of_the_documentation_do_the_same(alive: Plane, tmp_path: Path) -> None:
+    """kubectl alone opens what is locked, and brings it back."""
+    save, off, on, delete = blocks("sh", containing="kubectl ")
+
+    shell(alive, tmp_path, save + off)
+    until(lambda: alive.steps() == 0, "it is off")
+    assert (0, OFF, "") == summary(alive.emergency("status"))
+    shell(alive, tmp_path, on)
+    until(lambda: alive.steps() == 1, "it is on")
+    assert ([[], []], True) == (alive.conditions(), alive.bound())
+    shell(alive, tmp_path, delete)
+    assert (404, False) == (alive.api.ask("GET", CONFIGURATION).code, alive.bound())
+
+
+def summary(said: tuple[int, str, str]) -> tuple[int, str, str]:
+    status, out, err = said
+    return status, out.splitlines(keepends=True)[-1], err
+
+
+def shell(plane: Plane, folder: Path, commands: str) -> None:
+    """Commands as a reader pastes them."""
+    environment = {
+        "PATH": f"{BIN}:{os.environ['PATH']}",
+        "HOME": str(folder),
+        "KUBECONFIG": str(plane.folder / "kubeconfig"),
+    }
+    command = machine.inside(plane.folder, "bash", "-euo", "pipefail", "-c", commands)
+    subprocess.run(command, env=environment, cwd=folder, check=True, capture_output=True)
 
 
 def test_off_that_stopped_half_way_goes_on(alive: Plane, operator: Callable[..., Path]) -> None:
     """Who may not delete is told what to grant; another, elsewhere, finishes it."""
-    status, out, err = alive.emergency("off", kubeconfig=operator(without="delete"))
+    status, out, err = alive.emergency("off", kubeconfig=operator("delete"))
 
     rule = (
         '{apiGroups: ["admissionregistration.k8s.io"], '
@@ -343,7 +397,7 @@ def test_on_that_stopped_half_way_goes_on(alive: Plane, operator: Callable[..., 
     """The webhooks are back and the binding is not; it is still remembered."""
     alive.emergency("off")
 
-    status, _, err = alive.emergency("on", kubeconfig=operator(without="create"))
+    status, _, err = alive.emergency("on", kubeconfig=operator("create"))
     assert (1, [[], []], False) == (status, alive.conditions(), alive.bound())
     assert "verbs: [create]}" in err
 
@@ -355,7 +409,7 @@ def test_without_the_right_to_look_at_a_pod_it_says_so(
     alive: Plane, operator: Callable[..., Path]
 ) -> None:
     """It is done all the same."""
-    status, out, err = alive.emergency("off", kubeconfig=operator(without="update"))
+    status, out, err = alive.emergency("off", kubeconfig=operator("list", of="namespaces"))
 
     assert (0, "") == (status, err)
     assert "not looked at a pod: HTTP 403: namespaces is forbidden" in out

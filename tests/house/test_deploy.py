@@ -88,6 +88,21 @@ def test_the_two_webhooks_differ_in_when_they_are_asked_and_in_what_failing_mean
     assert ("None", "IfNeeded") == (one["sideEffects"], one["reinvocationPolicy"])
 
 
+def test_the_policy_holds_the_namespaces_whose_pods_the_api_server_must_send(
+    manifests: list[dict[str, Any]],
+) -> None:
+    """Component `answered`: where the webhook is not called, no pod would be accepted."""
+    file = CHECKOUT / "deploy" / "kustomize" / "components" / "answered" / "policy.yaml"
+    policy, binding = yaml.safe_load_all(file.read_text(encoding="utf-8"))
+    (configuration,) = (m for m in manifests if m["kind"] == "MutatingWebhookConfiguration")
+    (enforcing,) = (h for h in configuration["webhooks"] if h["failurePolicy"] == "Fail")
+
+    names = {one["metadata"]["name"] for one in (configuration, policy, binding)}
+    selector = binding["spec"]["matchResources"]["namespaceSelector"]
+    assert {"initject"} == names | {binding["spec"]["policyName"]}
+    assert enforcing["namespaceSelector"] == selector
+
+
 @pytest.mark.parametrize(
     "folder",
     [p / "policies" for p in OVERLAYS if (p / "policies").exists()],
