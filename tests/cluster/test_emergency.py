@@ -1,9 +1,8 @@
-"""`initject emergency`, and the policy that holds pods to an answer, on an API server."""
+"""`initject emergency` on an API server that nobody else uses."""
 
 from __future__ import annotations
 
 import base64
-import copy
 import json
 import os
 import re
@@ -11,167 +10,36 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import trustme
 import yaml
 
-from tests import needs
-from tests.cluster import machine, serving, test_manifests
-from tests.cluster.api import Answer, Api, Json
-from tests.cluster.conftest import BINARIES
-from tests.cluster.network import Inside
+from tests.cluster import enforcing, machine, test_manifests
+from tests.cluster.api import Json
+from tests.cluster.enforcing import (
+    BINDING,
+    CONFIGURATION,
+    CONVENIENT,
+    DEAD,
+    ENFORCING,
+    Plane,
+    answered,
+)
 from tests.cluster.registration import until
 from tests.house.tree import BIN, CHECKOUT
-from webhook import testing
 
-ANSWERED = CHECKOUT / "deploy" / "kustomize" / "components" / "answered" / "policy.yaml"
-GROUP = "/apis/admissionregistration.k8s.io/v1"
-CONFIGURATION = f"{GROUP}/mutatingwebhookconfigurations/initject"
-BINDING = f"{GROUP}/validatingadmissionpolicybindings/initject"
 RIGHTS = "/apis/rbac.authorization.k8s.io/v1/clusterroles/operator"
-ENFORCING, CONVENIENT = "payments", "shop"
-LABELS = {
-    ENFORCING: {"initject.dev/enforce": "true"},
-    CONVENIENT: {"initject.dev/inject": "enabled"},
-}
-DEAD = "https://127.0.0.1:1/mutate"  # nobody listens there
-POLICY = """
-apiVersion: initject.dev/v1alpha1
-kind: ClusterInitPolicy
-metadata: {name: database}
-spec:
-  match: {podSelector: {matchLabels: {app: shop}}}
-  steps:
-    - name: wait
-      container:
-        image: registry.example.com/tools/wait:1.4
-        volumeMounts: [{name: settings, mountPath: /out}]
-  volumes:
-    - name: settings
-      emptyDir: {}
-      mountInto: [{containers: ["*"], mountPath: /etc/settings}]
-"""
 PAGE = CHECKOUT / "docs" / "how-to" / "emergency.md"
 BINDINGS = "validatingadmissionpolicybindings"
 
 
-@dataclass(frozen=True, slots=True)
-class Plane:
-    """A control plane that this module alone uses, and a webhook that answers it."""
-
-    folder: Path
-    api: Api
-    url: str
-    bundle: bytes
-
-    def emergency(self, what: str, *, kubeconfig: Path | None = None) -> tuple[int, str, str]:
-        """Exit status and both streams of `initject emergency`, as an operator runs it."""
-        file = f"--kubeconfig={kubeconfig or self.folder / 'kubeconfig'}"
-        command = machine.inside(self.folder, str(BIN / "initject"), "emergency", what, file)
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        return done.returncode, done.stdout, done.stderr
-
-    def install(self, url: str, **fields: object) -> None:
-        """Both webhooks as deploy/ has them, at `url`, and the binding; returns when in force."""
-        for path in (CONFIGURATION, BINDING):
-            self.api.ask("DELETE", path)
-        client = {"url": url, "caBundle": base64.b64encode(self.bundle).decode()}
-        value = test_manifests.only("MutatingWebhookConfiguration")
-        hooks = [{**hook, "clientConfig": client, **fields} for hook in value["webhooks"]]
-        self.api.ensure({**value, "webhooks": hooks})
-        self.bind()
-        expected = 201 if url == self.url else 500
-        until(lambda: self.created(ENFORCING).code == expected, "the webhooks are in force")
-        if url == self.url:
-            until(self.held, "the policy is in force")
-
-    def held(self) -> bool:
-        """Whether the API server holds to the policy: a pod that loses its marker is refused."""
-        self.api.ensure(web("probe", ENFORCING))
-        pod = self.api.ask("GET", f"/api/v1/namespaces/{ENFORCING}/pods/probe").body
-        del pod["metadata"]["annotations"]["initject.dev/injected"]
-        return self.update(pod, "?dryRun=All").code == 403
-
-    def bind(self) -> None:
-        self.api.ensure(*(v for v in answered() if v["kind"].endswith("Binding")))
-
-    def created(self, namespace: str, name: str = "web", **more: object) -> Answer:
-        """What the API server answers to a pod; nothing is stored."""
-        return self.api.create(web(name, namespace, **more), dry_run=True)
-
-    def steps(self) -> int | None:
-        """How many a pod gets that is created now; None when it is refused."""
-        answer = self.created(ENFORCING)
-        return len(answer.body["spec"].get("initContainers", [])) if answer.code == 201 else None
-
-    def stored(self, name: str, **more: object) -> Json:
-        """A pod that is really there, in the namespace that enforces."""
-        answer = self.api.create(web(name, ENFORCING, **more))
-        assert (201, "") == (answer.code, answer.message)
-        return answer.body
-
-    def update(self, pod: Json, subresource: str = "") -> Answer:
-        name = pod["metadata"]["name"]
-        path = f"/api/v1/namespaces/{ENFORCING}/pods/{name}{subresource}"
-        return self.api.ask("PUT", path, pod)
-
-    def conditions(self) -> list[list[str]]:
-        """Names of the matchConditions, of each webhook."""
-        found = self.api.ask("GET", CONFIGURATION).body["webhooks"]
-        return [[one["name"] for one in hook.get("matchConditions", [])] for hook in found]
-
-    def bound(self) -> bool:
-        return self.api.ask("GET", BINDING).code == 200
-
-
-def answered() -> list[Json]:
-    return list(yaml.safe_load_all(ANSWERED.read_text(encoding="utf-8")))
-
-
-def web(name: str, namespace: str, *, app: str = "shop", **more: object) -> Json:
-    pod: Json = testing.pod(name, namespace=namespace, labels={"app": app})
-    pod["spec"].update(copy.deepcopy(more))
-    return pod
-
-
-def owned(value: Json) -> Json:
-    """All of an object but what the API server counts and times."""
-    changing = ("uid", "resourceVersion", "generation", "creationTimestamp")
-    metadata = {k: v for k, v in value["metadata"].items() if k not in changing}
-    return {**value, "metadata": metadata}
-
-
 @pytest.fixture(scope="module")
 def plane(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
-    """A control plane with the policy `answered`, a namespace that enforces, and `serve`."""
-    needs.root()
-    for name, package in (("etcd", "etcd-server"), ("ip", "iproute2"), ("sysctl", "procps")):
-        needs.program(name, how=f"apt-get install {package}")
-    needs.file(BINARIES / "kube-apiserver", how="make cluster builds it")
-    top = tmp_path_factory.mktemp("emergency")
-    process = machine.up(BINARIES, top / "cluster", "--control-plane-only")
-    inside = Inside(machine.first_process(top / "cluster"))
-    api = Api(inside, top / "cluster" / "pki" / "ca.crt")
-    (top / "policies").mkdir()
-    (top / "policies" / "database.yaml").write_text(POLICY)
-    metadata = [{"name": name, "labels": labels} for name, labels in LABELS.items()]
-    known = [{"apiVersion": "v1", "kind": "Namespace", "metadata": one} for one in metadata]
-    (top / "policies" / "namespaces.yaml").write_text(yaml.safe_dump_all(known))
-    try:
-        for name, labels in LABELS.items():
-            api.space(name, labels)
-        api.space("default")
-        api.ensure(*(v for v in answered() if not v["kind"].endswith("Binding")))
-        with serving.serve(top / "cluster", top, ca) as served:
-            yield Plane(top / "cluster", api, served.url, ca.cert_pem.bytes())
-    finally:
-        api.close()
-        inside.close()
-        machine.down(top / "cluster")
-        process.wait()
+    """A control plane of this module's own."""
+    with enforcing.running(ca, tmp_path_factory.mktemp("enforcing")) as found:
+        yield found
 
 
 @pytest.fixture
@@ -186,6 +54,13 @@ def alive(plane: Plane) -> Plane:
     """Webhooks that are answered; a pod without an answer is refused."""
     plane.install(plane.url)
     return plane
+
+
+def owned(value: Json) -> Json:
+    """All of an object but what the API server counts and times."""
+    changing = ("uid", "resourceVersion", "generation", "creationTimestamp")
+    metadata = {k: v for k, v in value["metadata"].items() if k not in changing}
+    return {**value, "metadata": metadata}
 
 
 OFF = "initject is off: no pod is sent to it, and none needs its answer\n"
@@ -517,129 +392,3 @@ def apply(plane: Plane, manifests: str, flags: Sequence[str]) -> None:
         check=True,
         capture_output=True,
     )
-
-
-# The policy `answered`.
-
-
-def test_pods_that_were_answered_are_accepted(alive: Plane) -> None:
-    """Injected, or left as they are: the marker says that we were asked."""
-    injected = alive.created(ENFORCING).body
-    plain = alive.created(ENFORCING, app="other").body
-
-    marker = "initject.dev/injected"
-    assert ["wait"] == [one["name"] for one in injected["spec"]["initContainers"]]
-    assert "{}" == plain["metadata"]["annotations"][marker]
-
-
-def test_a_pod_that_was_not_answered_is_refused(alive: Plane) -> None:
-    """Where a namespace enforces, and only there; the message says where to look."""
-    found = alive.api.ask("GET", CONFIGURATION).body
-    for hook in found["webhooks"]:
-        hook["matchConditions"] = [{"name": "never", "expression": "false"}]
-    alive.api.ask("PUT", CONFIGURATION, found)
-    until(lambda: alive.created(ENFORCING).code != 201, "the webhook is not asked")
-
-    refused = alive.created(ENFORCING)
-
-    assert 403 == refused.code
-    assert "this namespace enforces injection, and Initject was not asked" in refused.message
-    assert 201 == alive.created(CONVENIENT).code
-
-
-def test_a_picture_of_a_static_pod_needs_no_answer(alive: Plane) -> None:
-    """The kubelet's mirror pods cannot be changed."""
-    pod = web("mirror", ENFORCING, nodeName="node", automountServiceAccountToken=False)
-    pod["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "1"}
-
-    answer = alive.api.create(pod, dry_run=True)
-
-    assert (201, "") == (answer.code, answer.message)
-    assert "initContainers" not in answer.body["spec"]
-
-
-def test_the_image_of_a_step_stays(alive: Plane) -> None:
-    """`kubectl set image` on our container is refused, by name."""
-    pod = alive.stored("image")
-    pod["spec"]["initContainers"][0]["image"] = "registry.example.com/evil:1"
-
-    answer = alive.update(pod)
-
-    assert 403 == answer.code
-    why = "the image of the injected init container wait stays as it is: change the policy"
-    assert why in answer.message
-
-
-@pytest.mark.parametrize("marker", [None, "{}"])
-def test_the_marker_stays(alive: Plane, marker: str | None) -> None:
-    """Without it the next change of an image would pass."""
-    pod = alive.stored(f"marker-{'removed' if marker is None else 'changed'}")
-    annotations = pod["metadata"]["annotations"]
-    annotations["initject.dev/injected"] = marker
-    if marker is None:
-        del annotations["initject.dev/injected"]
-
-    answer = alive.update(pod)
-
-    assert 403 == answer.code
-    assert "annotation initject.dev/injected stays as it was" in answer.message
-
-
-def test_all_else_can_be_changed(alive: Plane) -> None:
-    """Labels, the application's image, and init containers of others, whatever their names are."""
-    image = "registry.example.com/theirs:1.0"
-    others = [{"name": name, "image": image} for name in ("settings", "mounts", "volumes")]
-    pod = alive.stored("free", initContainers=others)
-    pod["metadata"]["labels"]["tier"] = "front"
-    pod["spec"]["containers"][0]["image"] = "registry.example.com/app:2.0"
-    theirs = [one for one in pod["spec"]["initContainers"] if one["name"] != "wait"]
-    assert 3 == len(theirs)
-    for one in theirs:
-        one["image"] = "registry.example.com/theirs:2.0"
-
-    answer = alive.update(pod)
-
-    assert (200, "") == (answer.code, answer.message)
-
-
-def test_subresources_and_deletion_are_free(alive: Plane) -> None:
-    """Debugging, status, resizing and deleting never meet the policy."""
-    pod = alive.stored("debugged")
-    for one in pod["spec"]["initContainers"]:
-        one["image"] = "registry.example.com/tools/wait:1.4"
-    debugger = {"name": "debugger", "image": "registry.example.com/tools/debug:1.0"}
-    debugged = {**pod, "spec": {**pod["spec"], "ephemeralContainers": [debugger]}}
-    codes = [alive.update(debugged, "/ephemeralcontainers").code]
-    current = alive.api.ask("GET", f"/api/v1/namespaces/{ENFORCING}/pods/debugged").body
-    current["status"]["message"] = "seen"
-    codes.append(alive.update(current, "/status").code)
-    current = alive.api.ask("GET", f"/api/v1/namespaces/{ENFORCING}/pods/debugged").body
-    codes.append(alive.update(current, "/resize").code)
-    codes.append(alive.api.ask("DELETE", f"/api/v1/namespaces/{ENFORCING}/pods/debugged").code)
-
-    assert [200, 200, 200, 200] == codes
-
-
-def test_pods_from_before_stay_changeable(dead: Plane) -> None:
-    """A pod that was created before the namespace enforced has no marker, and needs none."""
-    dead.emergency("off")
-    pod = dead.stored("old", initContainers=[{"name": "own", "image": "registry.example.com/a:1"}])
-    dead.bind()
-    until(lambda: dead.created(ENFORCING).code == 403, "the policy is in force")
-    pod["metadata"]["labels"]["tier"] = "front"
-    pod["spec"]["initContainers"][0]["image"] = "registry.example.com/a:2"
-
-    assert 200 == dead.update(pod).code
-
-
-def test_the_policy_stays_within_its_budget(alive: Plane) -> None:
-    """A pod with a hundred init containers can still be changed."""
-    image = "registry.example.com/theirs:1.0"
-    others = [{"name": f"step-{n}", "image": image} for n in range(100)]
-    pod = alive.stored("many", initContainers=others)
-    for one in pod["spec"]["initContainers"]:
-        one["image"] = "registry.example.com/theirs:2.0" if one["name"] != "wait" else one["image"]
-
-    answer = alive.update(pod)
-
-    assert (200, "") == (answer.code, answer.message)
