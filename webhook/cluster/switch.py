@@ -8,13 +8,12 @@ remembered beside the webhooks, so whoever stops half way, or sits elsewhere, ca
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
+from webhook.cluster import registered
 from webhook.cluster.api import Api, ApiError, ConflictError, Json
 from webhook.errors import ClusterError, UsageError
 
@@ -22,10 +21,6 @@ GROUP = "/apis/admissionregistration.k8s.io/v1"
 CONFIGURATIONS = f"{GROUP}/mutatingwebhookconfigurations"
 BINDINGS = f"{GROUP}/validatingadmissionpolicybindings"
 
-NAME = "emergency-off"
-CONDITION = {"name": NAME, "expression": "false"}
-REMEMBERED = "initject.dev/emergency"  # annotation of the configuration: bindings, by name
-MAX_CONDITIONS = 64  # of one webhook, as the API server validates
 ATTEMPTS = 20  # when somebody else writes at the same time; a guess
 PAUSE = 0.02  # seconds before the second attempt, growing by as much; a guess
 
@@ -33,10 +28,9 @@ PAUSE = 0.02  # seconds before the second attempt, growing by as much; a guess
 # would conflict with whoever is said to have created the binding.
 MANAGER = "initject-emergency"
 
-# What the API server writes into an object anew; all else is its owner's and comes back.
-_SERVERS = ("uid", "resourceVersion", "generation", "creationTimestamp")
-
 Say = Callable[[str], None]
+
+_BUSY = "somebody else keeps writing the same objects: run this again, it goes on where it stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +67,22 @@ class Switch:
     async def state(self) -> State:
         """How things stand, without changing anything."""
         found = await self._configuration()
-        webhooks = {hook["name"]: not _is_off(hook) for hook in _webhooks(found)}
+        webhooks = {
+            hook["name"]: not registered.is_off(hook) for hook in registered.webhooks(found)
+        }
         in_force = tuple(sorted(one["metadata"]["name"] for one in await self._bindings()))
-        away = sorted(set(_remembered(found)) - set(in_force))
+        away = sorted(set(registered.remembered(found)) - set(in_force))
         return State(webhooks, in_force, tuple(away))
 
     async def off(self) -> None:
         """Take the bindings away, then the webhooks; each step that is done already is left out."""
-        await self._patch(_room)
+        await self._patch(registered.room)
         await self._take_away()
-        await self._patch(_switched_off)
+        await self._patch(registered.switched_off)
 
     async def webhooks_on(self) -> None:
         """The first half of `on`: from now on the API server asks again."""
-        await self._patch(_switched_on)
+        await self._patch(registered.switched_on)
 
     async def bindings_on(self) -> None:
         """The second half of `on`: bring back what was taken away, and forget it.
@@ -96,14 +92,13 @@ class Switch:
         for attempt in range(ATTEMPTS):
             await asyncio.sleep(PAUSE * attempt)
             configuration = await self._configuration()
-            text = _annotation(configuration)
+            text = registered.annotation(configuration)
             if text is None:
                 return
-            path = f"/metadata/annotations/{_escape(REMEMBERED)}"
             with suppress(ConflictError):
-                for name, binding in _parsed(text).items():
+                for name, binding in registered.parsed(text).items():
                     await self._bring_back(name, binding)
-                await self._write(configuration, [{"op": "remove", "path": path}])
+                await self._write(configuration, [registered.FORGET])
                 return
         raise ClusterError(_BUSY)
 
@@ -132,8 +127,8 @@ class Switch:
             if not found:
                 return
             await asyncio.sleep(PAUSE * attempt)
-            kept = {one["metadata"]["name"]: _kept(one) for one in found}
-            await self._patch(partial(_remembering, kept))
+            kept = {one["metadata"]["name"]: registered.kept(one) for one in found}
+            await self._patch(partial(registered.remembering, kept))
             for one in found:
                 await self._delete(one)
         message = (
@@ -165,10 +160,10 @@ class Switch:
             self._say(f"binding {name}: brought back")
         found = await self._api.get(f"{BINDINGS}/{name}")
         owners = binding["metadata"].get("managedFields")
-        if found is not None and owners and _made_by_us(found):
+        if found is not None and owners and registered.made_by(MANAGER, found):
             path = f"{BINDINGS}/{name}?fieldManager={MANAGER}"
             disown = {"op": "replace", "path": "/metadata/managedFields", "value": owners}
-            await self._api.write("PATCH", path, [_guard(found), disown])
+            await self._api.write("PATCH", path, [registered.guard(found), disown])
 
     async def _patch(self, change: Callable[[Json], list[Json]]) -> None:
         """Do what `change` finds to do; look again when somebody else was faster."""
@@ -190,131 +185,10 @@ class Switch:
         Raises ConflictError when it is another by now.
         """
         path = f"{self._path}?fieldManager={MANAGER}"
-        return await self._api.write("PATCH", path, [_guard(configuration), *operations])
+        return await self._api.write("PATCH", path, [registered.guard(configuration), *operations])
 
     def _tell(self, before: Json, after: Json) -> None:
-        was = {hook["name"]: _is_off(hook) for hook in _webhooks(before)}
-        for hook in _webhooks(after):
-            if was.get(hook["name"]) != _is_off(hook):
-                self._say(f"webhook {hook['name']}: {'off' if _is_off(hook) else 'on'}")
-
-
-_BUSY = "somebody else keeps writing the same objects: run this again, it goes on where it stopped"
-
-
-def _webhooks(configuration: Json) -> list[Json]:
-    return configuration.get("webhooks") or []
-
-
-def _conditions(hook: Json) -> list[Json]:
-    return hook.get("matchConditions") or []
-
-
-def _is_off(hook: Json) -> bool:
-    return CONDITION in _conditions(hook)
-
-
-def _others(hook: Json) -> list[Json]:
-    return [one for one in _conditions(hook) if one["name"] != NAME]
-
-
-def _room(configuration: Json) -> list[Json]:
-    """No change; raises ClusterError before anything is done that could not be finished."""
-    for hook in _webhooks(configuration):
-        if len(_others(hook)) >= MAX_CONDITIONS:
-            message = (
-                f"webhook {hook['name']} has {MAX_CONDITIONS} matchConditions, the most that "
-                f"Kubernetes takes: remove one, or delete the whole configuration"
-            )
-            raise ClusterError(message)
-    return []
-
-
-def _switched_off(configuration: Json) -> list[Json]:
-    return [
-        {
-            "op": "add",
-            "path": f"/webhooks/{n}/matchConditions",
-            "value": [*_others(hook), CONDITION],
-        }
-        for n, hook in enumerate(_webhooks(configuration))
-        if not _is_off(hook)
-    ]
-
-
-def _switched_on(configuration: Json) -> list[Json]:
-    operations: list[Json] = []
-    for n, hook in enumerate(_webhooks(configuration)):
-        others = _others(hook)
-        if others != _conditions(hook):
-            path = f"/webhooks/{n}/matchConditions"
-            operations.append(
-                {"op": "replace", "path": path, "value": others}
-                if others
-                else {"op": "remove", "path": path}
-            )
-    return operations
-
-
-def _annotation(configuration: Json) -> str | None:
-    text: str | None = (configuration["metadata"].get("annotations") or {}).get(REMEMBERED)
-    return text
-
-
-def _parsed(text: str) -> dict[str, Json]:
-    """Bindings by name. Raises ClusterError where somebody has edited what we remembered."""
-    with suppress(ValueError):
-        found = json.loads(text)
-        if isinstance(found, dict) and all(isinstance(one, dict) for one in found.values()):
-            return found
-    message = (
-        f"annotation {REMEMBERED} of the configuration cannot be read: apply the binding from your "
-        "manifests, then remove the annotation"
-    )
-    raise ClusterError(message)
-
-
-def _remembered(configuration: Json) -> dict[str, Json]:
-    """Bindings by name; nothing where that cannot be read, for `off` must work all the same."""
-    with suppress(ClusterError):
-        return _parsed(_annotation(configuration) or "{}")
-    return {}
-
-
-def _remembering(kept: Mapping[str, Json], configuration: Json) -> list[Json]:
-    """What is there now counts; what an earlier run took away is still remembered."""
-    before = _remembered(configuration)
-    after = {**before, **kept}
-    if after == before:
-        return []
-    text = json.dumps(after, separators=(",", ":"), sort_keys=True)
-    if not configuration["metadata"].get("annotations"):
-        return [{"op": "add", "path": "/metadata/annotations", "value": {REMEMBERED: text}}]
-    path = f"/metadata/annotations/{_escape(REMEMBERED)}"
-    return [{"op": "add", "path": path, "value": text}]
-
-
-def _guard(seen: Json) -> Json:
-    """The operation that makes a JSON patch conflict with an object that is another by now."""
-    version = seen["metadata"]["resourceVersion"]
-    return {"op": "replace", "path": "/metadata/resourceVersion", "value": version}
-
-
-def _made_by_us(binding: Json) -> bool:
-    entries = binding["metadata"].get("managedFields") or []
-    return any(entry.get("manager") == MANAGER for entry in entries)
-
-
-def _kept(binding: Json) -> Json:
-    """A binding as it can be created again; items of a list come without their kind."""
-    metadata: dict[str, Any] = binding["metadata"]
-    return {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": {key: value for key, value in metadata.items() if key not in _SERVERS},
-        "spec": binding["spec"],
-    }
-
-
-def _escape(part: str) -> str:
-    return part.replace("~", "~0").replace("/", "~1")
+        was = {hook["name"]: registered.is_off(hook) for hook in registered.webhooks(before)}
+        for hook in registered.webhooks(after):
+            if was.get(hook["name"]) != registered.is_off(hook):
+                self._say(f"webhook {hook['name']}: {'off' if registered.is_off(hook) else 'on'}")
