@@ -45,6 +45,16 @@ class Authority:
         object.__setattr__(self, "_own", own)
         object.__setattr__(self, "_signer", signer)
 
+    @property
+    def own(self) -> x509.Certificate:
+        """Its certificate."""
+        return self._own
+
+    @property
+    def not_after(self) -> datetime:
+        """When it expires, and with it all that it has signed."""
+        return self._own.not_valid_after_utc
+
     @classmethod
     def create(
         cls, now: datetime, *, name: str = DEFAULT_NAME, lifetime: timedelta = timedelta(days=3650)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 from urllib.parse import urlencode
 
@@ -78,6 +80,14 @@ class Api:
         self._kubeconfig = kubeconfig
         self._context = context
         self._client: ApiClient | None = None
+        self._ahead: float | None = None  # seconds since 1970, there, at zero of our own counter
+
+    def now(self) -> float:
+        """Seconds since 1970 by the API server's clock, as its last answer told it.
+
+        Ours until it has answered once. A clock of ours that is wrong, or jumps, changes nothing.
+        """
+        return time.time() if self._ahead is None else self._ahead + time.monotonic()
 
     async def open(self) -> None:
         """Read credentials; raises UsageError when there are none that can be used."""
@@ -209,6 +219,9 @@ class Api:
         if auth is not None:
             headers["Authorization"] = auth["value"]
         answer = (await client.call_api(method, url, headers, body)).response
+        if "Date" in answer.headers:
+            told = parsedate_to_datetime(answer.headers["Date"])
+            self._ahead = told.timestamp() - time.monotonic()
         if answer.status < 300:
             return answer
         try:

@@ -128,11 +128,14 @@ class Authored:
 
 
 class Certificate:
-    """The certificate of a folder, or one that was made at start, in a live TLS context."""
+    """The certificate of a folder, or one that was made at start, in a live TLS context.
+
+    Without a folder it stays until another is taken over.
+    """
 
     def __init__(
         self,
-        bundle: Bundle,
+        bundle: Bundle | None,
         metrics: Metrics,
         clock: Clock,
         *,
@@ -146,7 +149,17 @@ class Certificate:
         self._folder = folder
         self._poll = poll
         self._bundle = bundle
-        self._said(bundle)
+        if bundle is not None:
+            self._said(bundle)
+
+    async def open(self) -> None:
+        """Nothing: what there is was read already."""
+
+    async def loaded(self) -> None:
+        """Nothing, as above."""
+
+    async def close(self) -> None:
+        """Nothing: no file is kept open."""
 
     async def follow(self) -> None:
         """Serve every good change of the folder; never ends, unless there is no folder."""
@@ -155,22 +168,27 @@ class Certificate:
         news = certificates.watch(self._folder, self._bundle, poll=self._poll)
         async for found in news:
             if isinstance(found, CertificateError):
-                self._failed(found)
-                continue
-            try:
-                tls.replace(self.context, found)
-            except UsageError as error:
-                self._failed(error)
+                self.failed(str(found))
             else:
-                self._bundle = found
-                self._said(found)
-                until = found.not_after.isoformat()
-                log.info("certificate taken over", extra={"until": until, "names": found.names})
+                self.take(found)
 
-    def _failed(self, error: Exception) -> None:
+    def take(self, found: Bundle) -> None:
+        """Serve it from now on; what cannot be served is told, and the last one stays."""
+        try:
+            tls.replace(self.context, found)
+        except UsageError as error:
+            self.failed(str(error))
+            return
+        self._bundle = found
+        self._said(found)
+        until = found.not_after.isoformat()
+        log.info("certificate taken over", extra={"until": until, "names": found.names})
+
+    def failed(self, problem: str) -> None:
+        """What was found is of no use."""
         self._metrics.certificate_read(None)
         self._metrics.source_read("certificate", self._clock(), errors=1, warnings=0)
-        log.error("certificate not taken over; the last one stays", extra={"problem": str(error)})
+        log.error("certificate not taken over; the last one stays", extra={"problem": problem})
 
     def _said(self, bundle: Bundle) -> None:
         now = self._clock()

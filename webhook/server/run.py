@@ -37,6 +37,7 @@ from webhook.telemetry import Metrics, set_up_logs
 
 if TYPE_CHECKING:
     from webhook.server.objects import Objects
+    from webhook.server.own import Own
 
 log = logging.getLogger("webhook.server")
 
@@ -87,7 +88,7 @@ class Server:
         settings: Settings,
         metrics: Metrics,
         authored: Authored | Objects,
-        certificate: Certificate,
+        certificate: Certificate | Own,
         doors: socket.socket,
         side: socket.socket,
     ) -> None:
@@ -109,6 +110,7 @@ class Server:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signals.put_nowait, number)
         await self._authored.open()
+        await self._certificate.open()
         await self._side.start()
         followers = [
             asyncio.create_task(keep_following(source))
@@ -129,12 +131,14 @@ class Server:
             task.cancel()
         self._main.abort()
         self._side.abort()
+        await self._certificate.close()
         await self._authored.close()
         return 0 if stopping.done() and not stopping.cancelled() else 128 + first
 
     async def _open(self, say: Say) -> None:
         """Answer from the moment that all policies are known: before, each answer were wrong."""
         await self._authored.loaded()
+        await self._certificate.loaded()
         await self._main.start()
         self._ready("")
         say(self._greeting())
@@ -233,7 +237,11 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-def _certificate(settings: Settings, metrics: Metrics, say: Say) -> Certificate:
+def _certificate(settings: Settings, metrics: Metrics, say: Say) -> Certificate | Own:
+    if settings.certificate_secret:
+        from webhook.server.own import Own  # brings the Kubernetes client, half a second
+
+        return Own(settings, metrics, time.time)
     folder = Path(settings.cert_dir) if settings.cert_dir else None
     try:
         bundle = folders.read(folder) if folder else _self_signed(settings.host, say)

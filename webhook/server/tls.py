@@ -13,8 +13,10 @@ from certs.bundle import Bundle
 from webhook.errors import UsageError
 
 
-def context(bundle: Bundle, client_ca: Path | None = None) -> ssl.SSLContext:
+def context(bundle: Bundle | None, client_ca: Path | None = None) -> ssl.SSLContext:
     """A server's context: TLS 1.2 at least, HTTP/1.1, and client certificates when demanded.
+
+    Without a bundle no handshake succeeds until `replace` has brought one.
 
     Raises UsageError when OpenSSL refuses the bundle or the clients' CA cannot be read.
     """
@@ -31,7 +33,8 @@ def context(bundle: Bundle, client_ca: Path | None = None) -> ssl.SSLContext:
             why = getattr(error, "strerror", None) or "no certificate in it can be read"
             text = f"--client-ca {client_ca}: {why}; give a PEM file of CA certificates"
             raise UsageError(text) from error
-    replace(made, bundle)
+    if bundle is not None:
+        replace(made, bundle)
     return made
 
 

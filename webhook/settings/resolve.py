@@ -18,6 +18,11 @@ _SERVICE_LINK = re.compile(
     r"|_PORT_\d+_[A-Z]+_(PROTO|PORT|ADDR)="
 )
 
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)  # RFC 1123 subdomain
+
+DAY = 86400  # seconds
+LEAST = 6  # twice the third of its lifetime in which a CA is replaced
+
 
 def resolve(
     flags: Mapping[str, object],
@@ -101,18 +106,50 @@ def _split(setting: Setting, texts: tuple[str, ...]) -> tuple[str, ...]:
 def _contradictions(settings: Settings, known: Collection[str]) -> list[str]:
     """What is wrong with settings together, as far as the verb knows them."""
     found = []
-    if "cert_dir" in known and bool(settings.cert_dir) == settings.self_signed:
-        found.append(
-            "--cert-dir and --self-signed: both are given; choose one"
-            if settings.self_signed
-            else "--cert-dir: missing; name a folder with tls.crt and tls.key "
-            "(`initject certs` makes one), or say --self-signed for local work"
-        )
+    if "cert_dir" in known:
+        found += _certificate(settings)
     if "policies" in known:
         found += _source(settings)
     same_port = settings.port == settings.health_port != 0
     if "port" in known and same_port:
         found.append(f"--port and --health-port: both are {settings.port}; choose two")
+    return found
+
+
+def _certificate(settings: Settings) -> list[str]:
+    """There is one certificate, and what it takes to make it."""
+    ways = {
+        "--cert-dir": bool(settings.cert_dir),
+        "--self-signed": settings.self_signed,
+        "--certificate-secret": bool(settings.certificate_secret),
+    }
+    chosen = [flag for flag, given in ways.items() if given]
+    if not chosen:
+        return [
+            "--cert-dir: missing; name a folder with tls.crt and tls.key (`initject certs` makes "
+            "one), or say --self-signed for local work, or --certificate-secret in a cluster"
+        ]
+    if len(chosen) > 1:
+        number = "both" if len(chosen) == 2 else "all"
+        return [f"{' and '.join(chosen)}: {number} are given; choose one"]
+    return _authority(settings) if settings.certificate_secret else []
+
+
+def _authority(settings: Settings) -> list[str]:
+    found = []
+    if not settings.own_namespace:
+        found.append("--certificate-secret: in which namespace? Set INITJECT_NAMESPACE")
+    for flag, name in (
+        ("--certificate-secret", settings.certificate_secret or ""),
+        ("--service", settings.service),
+        ("--webhook-configuration", settings.webhook_configuration),
+    ):
+        if not _NAME.fullmatch(name):
+            found.append(f"{flag}: {name!r} is no name of an object; write small letters and `-`")
+    if settings.ca_days < settings.leaf_days:
+        found.append("--ca-days: is less than --leaf-days; a CA must outlive what it signs")
+    if settings.ca_days * DAY < LEAST * settings.propagation_seconds:
+        found.append("--ca-days: passes before a new CA is known; lower --propagation-seconds")
     return found
 
 
@@ -124,8 +161,10 @@ def _source(settings: Settings) -> list[str]:
             if settings.policies
             else ["--policies: missing; name a file or folder with policies"]
         )
-        if settings.kubeconfig:
-            found.append("--kubeconfig: is for --source cluster only; leave it out")
+        if settings.kubeconfig and not settings.certificate_secret:
+            found.append(
+                "--kubeconfig: is for --source cluster and --certificate-secret only; leave it out"
+            )
         return found
     return [
         f"{flag}: is for --source files only; leave it out, or apply the objects to the cluster"

@@ -21,6 +21,7 @@ class Kind(Enum):
     CHOICE = "choice"
     INTEGER = "integer"
     SECONDS = "seconds"
+    DAYS = "days"
     SWITCH = "switch"
 
 
@@ -109,13 +110,21 @@ def _integer(setting: Setting, text: str) -> int:
     return int(text)
 
 
-def _duration(setting: Setting, text: str) -> float:
+def _seconds(setting: Setting, text: str) -> float:
+    return _duration(setting, text, "seconds")
+
+
+def _days(setting: Setting, text: str) -> float:
+    return _duration(setting, text, "days")
+
+
+def _duration(setting: Setting, text: str, unit: str) -> float:
     try:
-        value = float(text.removesuffix("s"))
+        value = float(text.removesuffix(unit[0]))
     except ValueError:
         value = math.nan
     if not setting.least <= value <= setting.most:
-        wanted = f"write seconds, from {setting.least:g} to {setting.most:g}"
+        wanted = f"write {unit}, from {setting.least:g} to {setting.most:g}"
         msg = f"{text!r} is out of place; {wanted}"
         raise ValueError(msg)
     return value
@@ -138,6 +147,7 @@ _PARSERS: dict[Kind, Callable[[Setting, str], object]] = {
     Kind.TEXT: _text,
     Kind.CHOICE: _choice,
     Kind.INTEGER: _integer,
-    Kind.SECONDS: _duration,
+    Kind.SECONDS: _seconds,
+    Kind.DAYS: _days,
     Kind.SWITCH: _switch,
 }

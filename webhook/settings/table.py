@@ -29,6 +29,10 @@ def _seconds(help: str, default: float, origin: str, *, least: float = 0.05) -> 
     return _setting(Kind.SECONDS, help, default, origin=origin, least=least, most=3600)
 
 
+def _days(help: str, default: float, origin: str) -> Any:
+    return _setting(Kind.DAYS, help, default, origin=origin, least=0.0001, most=3650)
+
+
 def _port(help: str, default: int, origin: str) -> Any:
     return _setting(Kind.INTEGER, help, default, origin=origin, most=65535)
 
@@ -113,6 +117,33 @@ class Settings:
     cert_dir: str | None = _setting(Kind.PATH, "Folder with tls.crt and tls.key.")
     self_signed: bool = _setting(
         Kind.SWITCH, "Serve with a certificate made at start, for local work.", False
+    )
+    certificate_secret: str | None = _setting(
+        Kind.TEXT, "Serve by an authority of our own, kept in this Secret of --own-namespace."
+    )
+    service: str = _setting(
+        Kind.TEXT, "The Service for which our own certificate is made.", "initject"
+    )
+    webhook_configuration: str = _setting(
+        Kind.TEXT,
+        "The mutating and the validating configuration whose caBundle is kept.",
+        "initject",
+    )
+    leaf_days: float = _days(
+        "How long our own certificate is valid; it is renewed when a third is left.",
+        90.0,
+        "as public authorities do; a month to notice that renewing fails",
+    )
+    ca_days: float = _days(
+        "How long our own CA is valid; a new one is made when a third is left.",
+        365.0,
+        "a rotation each year is one that is known to work",
+    )
+    propagation_seconds: float = _seconds(
+        "How long a new CA is registered before it signs.",
+        60.0,
+        "what API servers take to learn of a configuration is seconds; ten times that",
+        least=1,
     )
     client_ca: str | None = _setting(
         Kind.PATH, "File with the CAs of which clients must show a certificate."

@@ -33,6 +33,12 @@ VERDICTS = ("accepted", "refused", "unchecked")
 STATUS_RESULTS = ("success", "conflict", "failure")
 EVENT_RESULTS = ("success", "failure", "left_out")
 
+# What is done to keys of our own: `begin` makes a CA and a leaf, `leaf` a leaf, `announce` a new CA
+# that is trusted from then on, `succeed` has it sign; `mend` drops and puts back.
+STEPS = ("begin", "leaf", "announce", "succeed", "mend")
+# What a caBundle was that had to be set. `outdated` is an earlier one of ours.
+BUNDLES = ("empty", "outdated", "foreign")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Instrument:
@@ -67,17 +73,37 @@ IN_FLIGHT = Instrument(
 CERTIFICATE_READS = Instrument(
     "certwatcher_read_certificate_total",
     "counter",
-    "Changes of the certificate folder, readable or not.",
+    "Changes of the certificate, usable or not.",
 )
 CERTIFICATE_ERRORS = Instrument(
     "certwatcher_read_certificate_errors_total",
     "counter",
-    "Changes of the certificate folder that could not be used: what was in force stays.",
+    "Changes of the certificate that could not be used: what was in force stays.",
 )
 CERTIFICATE_EXPIRY = Instrument(
     "initject_certificate_expiry_timestamp_seconds",
     "gauge",
     "When the certificate in force expires, as Unix time.",
+)
+CA_EXPIRY = Instrument(
+    "initject_ca_expiry_timestamp_seconds",
+    "gauge",
+    "When each CA of our own that is trusted expires, as Unix time; the label is the beginning of "
+    "its serial number.",
+    ("ca",),
+)
+KEYS_CHANGED = Instrument(
+    "initject_keys_changes_total",
+    "counter",
+    f"What this replica did to the keys in the Secret, by step: {', '.join(STEPS)}.",
+    ("step",),
+)
+CA_BUNDLE_REPAIRS = Instrument(
+    "initject_ca_bundle_repairs_total",
+    "counter",
+    "Webhooks whose caBundle this replica set, by what it was before: "
+    f"{', '.join(BUNDLES)}. A rotation sets outdated ones.",
+    ("configuration", "was"),
 )
 REVIEW_BYTES = Instrument(
     "initject_review_bytes", "histogram", "Size of the requests' bodies.", (), _BYTES

@@ -210,13 +210,25 @@ class Metrics:
         self._count(table.EVENTS, result)
 
     def certificate_read(self, expiry: float | None) -> None:
-        """The certificate folder had changed: its certificate is in force until `expiry`, or None:
-        it could not be used."""
+        """The certificate had changed: the new one is in force until `expiry`, or None: it could
+        not be used."""
         self._count(table.CERTIFICATE_READS)
         if expiry is None:
             self._count(table.CERTIFICATE_ERRORS)
         else:
             self._set(table.CERTIFICATE_EXPIRY, expiry)
+
+    def authorities(self, expiries: Mapping[str, float]) -> None:
+        """These CAs of our own are trusted, until then; others' series end."""
+        self._counts[table.CA_EXPIRY] = {(name,): expiry for name, expiry in expiries.items()}
+
+    def keys_changed(self, step: str) -> None:
+        """This replica has changed the keys in the Secret."""
+        self._count(table.KEYS_CHANGED, step)
+
+    def ca_bundle_repaired(self, configuration: str, was: str) -> None:
+        """This replica has set the caBundle of one webhook."""
+        self._count(table.CA_BUNDLE_REPAIRS, configuration, was)
 
     def ready(self, *, yes: bool) -> None:
         """What /readyz says from now on."""
