@@ -44,6 +44,29 @@ class Turn:
     faults: tuple[str, ...]
 
 
+class Spread:
+    """Since when a CA has been trusted by every client, without a change in between.
+
+    By a counter of our own that never jumps: whoever starts anew, or sees a change, waits for the
+    whole time again.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._state: object = None
+        self._since = 0.0
+
+    def over(self, state: object, *, trusted: bool, now: float) -> bool:
+        """Whether all clients must have heard of it by `now`; `state` differs after a change."""
+        if (state, trusted) != self._state:
+            self._state, self._since = (state, trusted), now
+        return trusted and now - self._since >= self._seconds
+
+    def left(self, now: float) -> float:
+        """How many seconds it may still take."""
+        return self._since + self._seconds - now
+
+
 class Rotator:
     """One of those who share a store. `clock` is asked after each reading of the store."""
 

@@ -127,9 +127,9 @@ def space(node: nodes.Node) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def installed(node: nodes.Node, ca: trustme.CA) -> Iterator[release.Release]:
+def installed(node: nodes.Node) -> Iterator[release.Release]:
     """Initject on the node, for the whole run: whoever changes it puts it back."""
-    with release.installed(node, ca) as found:
+    with release.installed(node) as found:
         yield found
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import itertools
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -106,6 +108,19 @@ def rendered(overlay: Path = OVERLAY) -> list[Json]:
     return list(yaml.safe_load_all(done.stdout))
 
 
+def rendered_mounted() -> list[Json]:
+    """Cluster mode with the component mounted-certificate in place of own-certificates.
+
+    For who brings `secret` and `trusting`.
+    """
+    with tempfile.TemporaryDirectory() as copy:
+        shutil.copytree(CHECKOUT / "deploy", copy, dirs_exist_ok=True)
+        overlay = Path(copy) / "kustomize" / "overlays" / "cluster-mode"
+        file = overlay / "kustomization.yaml"
+        file.write_text(file.read_text().replace("/own-certificates", "/mounted-certificate"))
+        return rendered(overlay)
+
+
 def apply(node: Node, values: Iterable[Json]) -> None:
     """Apply objects server-side, in their order."""
     script = f"kubectl apply {' '.join(FIELDS)} --filename=-"
@@ -146,15 +161,13 @@ def trusting(values: Iterable[Json], ca: trustme.CA) -> list[Json]:
 
 
 @contextmanager
-def installed(node: Node, ca: trustme.CA) -> Iterator[Release]:
+def installed(node: Node) -> Iterator[Release]:
     """Initject on a node, called by the API server; nothing is left of it afterwards."""
     there = node.api.ask("GET", f"/api/v1/namespaces/{NAMESPACE}").code
     assert there == 404, f"the cluster has a namespace {NAMESPACE} already"
-    values = trusting(rendered(), ca)
+    values = rendered()
     release = Release(node)
     try:
-        first = [value for value in values if value["kind"] == "Namespace"]
-        apply(node, [*first, secret(ca, NAMESPACE)])
         apply(node, values)
         release.settled()
         release.caught_up()

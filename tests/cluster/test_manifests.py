@@ -86,17 +86,19 @@ def test_file_mode_asks_for_no_rights() -> None:
 
 
 def test_cluster_mode_asks_for_few_rights() -> None:
-    """To read policies and namespaces, to write what became of them, and Leases of its own."""
+    """To read policies and namespaces, to write what became of them, and to keep what is its own."""
     values = [v for v in rendered(CLUSTER_MODE) if v["kind"] in {"ClusterRole", "Role"}]
     rules = {
-        (group, resource): tuple(rule["verbs"])
+        (group, resource, *rule.get("resourceNames", ())): tuple(rule["verbs"])
         for value in values
         for rule in value["rules"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]
     }
 
+    registration = "admissionregistration.k8s.io"
     reading = ("get", "list", "watch")
+    keeping = (*reading, "patch")
     assert rules == {
         ("initject.dev", "clusterinitpolicies"): reading,
         ("initject.dev", "initpolicies"): reading,
@@ -105,13 +107,16 @@ def test_cluster_mode_asks_for_few_rights() -> None:
         ("initject.dev", "initpolicies/status"): ("patch",),
         ("events.k8s.io", "events"): ("create", "patch"),
         ("coordination.k8s.io", "leases"): (*reading, "create", "update", "patch", "delete"),
+        ("", "secrets", "initject-certificates"): keeping,
+        (registration, "mutatingwebhookconfigurations", "initject"): keeping,
+        (registration, "validatingwebhookconfigurations", "initject"): keeping,
     }
     spaces = {
         rule["resources"][0]: value["metadata"].get("namespace")
         for value in values
         for rule in value["rules"]
     }
-    assert {"leases": "initject"} == {key: space for key, space in spaces.items() if space}
+    assert {"leases": "initject", "secrets": "initject"} == {key: space for key, space in spaces.items() if space}
 
 
 @pytest.fixture(scope="module")

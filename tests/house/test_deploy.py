@@ -66,11 +66,12 @@ def test_arguments_and_variables_are_settings(pod: dict[str, Any]) -> None:
 
 
 def test_every_path_that_is_read_is_mounted(pod: dict[str, Any]) -> None:
-    """Folders named in the arguments are mounts, and each mount is one of them."""
+    """Folders named in arguments and variables are mounts, and each mount is one of them."""
     (container,) = pod["containers"]
     named = {a.partition("=")[2] for a in container["args"] if "=/" in a}
+    named |= {e["value"] for e in container["env"] if e.get("value", "").startswith("/")}
 
-    assert named == {mount["mountPath"] for mount in container["volumeMounts"]}
+    assert named == {mount["mountPath"] for mount in container.get("volumeMounts", [])}
 
 
 def test_the_two_webhooks_differ_in_when_they_are_asked_and_in_what_failing_means(

@@ -233,7 +233,7 @@ def test_serving_needs_policies_and_a_certificate() -> None:
 
     assert [
         "--cert-dir: missing; name a folder with tls.crt and tls.key (`initject certs` makes one), "
-        "or say --self-signed for local work",
+        "or say --self-signed for local work, or --certificate-secret in a cluster",
         "--policies: missing; name a file or folder with policies",
     ] == str(caught.value).splitlines()
 
@@ -291,8 +291,57 @@ def test_a_cluster_needs_no_files() -> None:
 
 def test_each_source_has_its_own_settings() -> None:
     """What the chosen source would not look at is refused, not ignored."""
-    assert ["--kubeconfig: is for --source cluster only; leave it out"] == _problems(
-        {"kubeconfig": "k"}
-    )
+    only = "--kubeconfig: is for --source cluster and --certificate-secret only; leave it out"
+    assert [only] == _problems({"kubeconfig": "k"})
     told = _problems({"source": "cluster", "namespaces": ["n"]})
     assert ["--policies", "--namespaces"] == [line.partition(":")[0] for line in told]
+
+
+OWN = {"self_signed": False, "certificate_secret": "keys", "own_namespace": "initject"}
+
+
+def test_certificates_of_its_own_go_with_either_source() -> None:
+    """A kubeconfig then is of use with policies from files, too."""
+    found = settings.resolve(SERVABLE | OWN | {"kubeconfig": "k", "ca_days": "365d"}, {})
+
+    assert ("keys", "initject", 365) == (found.certificate_secret, found.service, found.ca_days)
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        (
+            {"self_signed": True},
+            "--self-signed and --certificate-secret: both are given; choose one",
+        ),
+        (
+            {"self_signed": True, "cert_dir": "c"},
+            "--cert-dir and --self-signed and --certificate-secret: all are given; choose one",
+        ),
+        (
+            {"own_namespace": ""},
+            "--certificate-secret: in which namespace? Set INITJECT_NAMESPACE",
+        ),
+        (
+            {"service": "Initject_"},
+            "--service: 'Initject_' is no name of an object; write small letters and `-`",
+        ),
+        (
+            {"ca_days": "30"},
+            "--ca-days: is less than --leaf-days; a CA must outlive what it signs",
+        ),
+        (
+            {"ca_days": "0.001", "leaf_days": "0.001"},
+            "--ca-days: passes before a new CA is known; lower --propagation-seconds",
+        ),
+        (
+            {"leaf_days": "soon"},
+            "--leaf-days: 'soon' is out of place; write days, from 0.0001 to 3650",
+        ),
+    ],
+)
+def test_what_certificates_of_its_own_need_is_demanded(
+    flags: dict[str, object], problem: str
+) -> None:
+    """Each contradiction is named, with the way out."""
+    assert [problem] == _problems(OWN | flags)

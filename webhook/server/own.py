@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from certs import lifetime
 from certs.bundle import Bundle
 from certs.lifetime import Keys, Step, Terms
-from certs.rotator import Rotator, Turn
+from certs.rotator import Rotator, Spread, Turn
 from webhook.cluster.api import Api, ApiError
 from webhook.cluster.keys import Secret
 from webhook.cluster.registration import Configuration, Registration
@@ -62,7 +62,7 @@ class Own:
         )
         self._terms = terms(settings)
         self._rotator = Rotator(self._secret, self._terms, self._now)
-        self._spread = _Spread(settings.propagation_seconds)
+        self._spread = Spread(settings.propagation_seconds)
         self._leaf: Bundle | None = None
         self._trusted = asyncio.Event()
         self._problem = ""
@@ -113,7 +113,7 @@ class Own:
         that nobody has touched meanwhile, is never newer than what we know.
         """
         seen = await self._registration.read()
-        turn = await self._rotator.turn(self._leaf, lambda ca: self._spread.over(seen, _pem(ca)))
+        turn = await self._rotator.turn(self._leaf, lambda ca: self._spread_over(seen, ca))
         self._tell(turn)
         leaf = turn.keys.leaf
         assert leaf is not None  # a turn's promise
@@ -127,10 +127,17 @@ class Own:
         pause = self._pause(turn.keys)
         return calm, pause if calm else min(pause, LAST_GAP)
 
+    def _spread_over(self, seen: Sequence[Configuration], ca: x509.Certificate) -> bool:
+        """Whether every API server must have heard of a CA by now."""
+        text = _pem(ca)
+        trusted = all(hook.trusts(text) for one in seen for hook in one.hooks)
+        state = (text, *((one.uid, one.generation) for one in seen))
+        return self._spread.over(state, trusted=trusted, now=_counter())
+
     def _pause(self, keys: Keys) -> float:
         due = lifetime.until(keys, self._terms, self._now()).total_seconds()
         if keys.successor is not None:
-            due = min(due, self._spread.left())
+            due = min(due, self._spread.left(_counter()))
         return min(max(due, 1.0), LOOK)
 
     async def _repair(self, seen: Configuration, bundle: bytes) -> bool:
@@ -173,31 +180,6 @@ class Own:
         self._metrics.source_failed(source)
 
 
-class _Spread:
-    """Since when a CA has been trusted by every webhook, without a change in between.
-
-    By our own counter: whoever starts anew, or sees a change, waits for the whole time again.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._state: object = None
-        self._since = 0.0
-
-    def over(self, seen: Sequence[Configuration], certificate: bytes) -> bool:
-        """Whether every API server must have heard of it by now."""
-        now = asyncio.get_running_loop().time()
-        trusted = all(hook.trusts(certificate) for one in seen for hook in one.hooks)
-        state = (certificate, trusted, tuple((one.uid, one.generation) for one in seen))
-        if state != self._state:
-            self._state, self._since = state, now
-        return trusted and now - self._since >= self._seconds
-
-    def left(self) -> float:
-        """How many seconds it may still take."""
-        return self._since + self._seconds - asyncio.get_running_loop().time()
-
-
 def terms(settings: Settings) -> Terms:
     """What is to be issued: for every name by which a Service is reached."""
     service, namespace = settings.service, settings.own_namespace
@@ -211,6 +193,11 @@ def _trusts(seen: Sequence[Configuration], keys: Keys) -> bool:
     signers = [_pem(one) for one in lifetime.signers(keys)]
     hooks = [hook for one in seen for hook in one.hooks]
     return all(any(hook.trusts(one) for one in signers) for hook in hooks)
+
+
+def _counter() -> float:
+    """Seconds on a clock that never jumps."""
+    return asyncio.get_running_loop().time()
 
 
 def _pem(certificate: x509.Certificate) -> bytes:
