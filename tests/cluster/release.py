@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import re
 import shutil
 import subprocess
 import tempfile
@@ -108,17 +109,21 @@ def rendered(overlay: Path = OVERLAY) -> list[Json]:
     return list(yaml.safe_load_all(done.stdout))
 
 
-def rendered_mounted() -> list[Json]:
-    """Cluster mode with the component mounted-certificate in place of own-certificates.
+def rendered_with(component: str, overlay: Path = OVERLAY) -> list[Json]:
+    """An overlay with this component as the way to a certificate, as deploy/README.md says.
 
-    For who brings `secret` and `trusting`.
+    With `mounted-certificate`, `secret` and `trusting` are what else is needed.
     """
-    with tempfile.TemporaryDirectory() as copy:
-        shutil.copytree(CHECKOUT / "deploy", copy, dirs_exist_ok=True)
-        overlay = Path(copy) / "kustomize" / "overlays" / "cluster-mode"
-        file = overlay / "kustomization.yaml"
-        file.write_text(file.read_text().replace("/own-certificates", "/mounted-certificate"))
-        return rendered(overlay)
+    with tempfile.TemporaryDirectory() as top:
+        deploy = CHECKOUT / "deploy"
+        shutil.copytree(deploy, Path(top) / "deploy")
+        edited = Path(top) / "deploy" / overlay.relative_to(deploy)
+        file = edited / "kustomization.yaml"
+        ways = r"components/(own-certificates|mounted-certificate)"
+        text, count = re.subn(ways, f"components/{component}", file.read_text())
+        assert count == 1
+        file.write_text(text)
+        return rendered(edited)
 
 
 def apply(node: Node, values: Iterable[Json]) -> None:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.cluster import machine, plane, registration, release
+from tests.cluster import machine, plane, registration
 from tests.cluster.api import Api, Json, collection
 from tests.cluster.network import Inside
 from tests.cluster.registration import until
@@ -96,7 +96,6 @@ class Site:
 
     plane: plane.Plane
     home: Path
-    overlay: Path
 
     @property
     def api(self) -> Api:
@@ -201,14 +200,13 @@ class Site:
 
 
 @contextmanager
-def site(home: Path, overlay: Path) -> Iterator[Site]:
-    """The manifests of `overlay` on a control plane of its own, with a policy for all pods."""
+def site(home: Path, values: Sequence[Json]) -> Iterator[Site]:
+    """These manifests on a control plane of its own, with a policy for all pods."""
     with plane.running(home / "cluster", ROUTING) as found:
-        one = Site(found, home, overlay)
+        one = Site(found, home)
         for address in ADDRESSES:
             command = f"ip addr add {address}/32 dev lo"
             subprocess.run(machine.inside(found.folder, *command.split()), check=True)
-        values = release.rendered(overlay)
         found.api.ensure(*(value for value in values if value["kind"] != "Deployment"))
         found.api.ensure(slices())
         found.api.space("enforcing", {"initject.dev/enforce": "true"})

@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.cluster import replicas
+from tests.cluster import release, replicas
 from tests.cluster.registration import until
 from tests.cluster.replicas import CONFIGURATIONS, Replica, Site
-from tests.cluster.test_manifests import CLUSTER_MODE
 
 MUTATING, VALIDATING = CONFIGURATIONS
 SOON = ("--propagation-seconds=2",)
@@ -22,7 +21,7 @@ SOON = ("--propagation-seconds=2",)
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The manifests of cluster mode, applied."""
-    with replicas.site(tmp_path_factory.mktemp("certificates"), CLUSTER_MODE) as found:
+    with replicas.site(tmp_path_factory.mktemp("certificates"), release.rendered()) as found:
         yield found
 
 
@@ -81,7 +80,7 @@ def test_applying_the_manifests_again_empties_nothing(site: Site, how: tuple[str
     """They name neither `data` nor `caBundle`, which so stay ours, whichever way of applying."""
     before = site.secret()
     kinds = ("Secret", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
-    values = [one for one in replicas.release.rendered(CLUSTER_MODE) if one["kind"] in kinds]
+    values = [one for one in release.rendered() if one["kind"] in kinds]
     assert 3 == len(values)
 
     text = "\n---\n".join(json.dumps(one) for one in values)

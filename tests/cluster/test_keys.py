@@ -11,16 +11,15 @@ from collections.abc import Iterator
 import pytest
 from cryptography import x509
 
-from tests.cluster import replicas
+from tests.cluster import release, replicas
 from tests.cluster.registration import until
 from tests.cluster.replicas import OWN, Site, load, same, serving
-from tests.cluster.test_manifests import CLUSTER_MODE
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The manifests of cluster mode, applied; no replica runs yet."""
-    with replicas.site(tmp_path_factory.mktemp("beginning"), CLUSTER_MODE) as found:
+    with replicas.site(tmp_path_factory.mktemp("beginning"), release.rendered()) as found:
         yield found
 
 

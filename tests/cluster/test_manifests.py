@@ -86,7 +86,7 @@ def test_file_mode_asks_for_no_rights() -> None:
 
 
 def test_cluster_mode_asks_for_few_rights() -> None:
-    """To read policies and namespaces, to write what became of them, and to keep what is its own."""
+    """To read policies and namespaces, to write what became of them, to keep what is its own."""
     values = [v for v in rendered(CLUSTER_MODE) if v["kind"] in {"ClusterRole", "Role"}]
     rules = {
         (group, resource, *rule.get("resourceNames", ())): tuple(rule["verbs"])
@@ -116,7 +116,9 @@ def test_cluster_mode_asks_for_few_rights() -> None:
         for value in values
         for rule in value["rules"]
     }
-    assert {"leases": "initject", "secrets": "initject"} == {key: space for key, space in spaces.items() if space}
+    assert {"leases": "initject", "secrets": "initject"} == {
+        key: space for key, space in spaces.items() if space
+    }
 
 
 @pytest.fixture(scope="module")
