@@ -28,7 +28,6 @@ README = "deploy/chart/README.md"
 PRACTICES = "docs/explanation/good-practices.md"
 BEGIN, END = "<!-- values -->\n", "<!-- end of values -->\n"
 FLAGS = {setting.flag: setting for setting in TABLE}
-AGREED = {"--certificate-secret", "--service", "--webhook-configuration"}
 INJECT, ENFORCE = "initject.dev/inject", "initject.dev/enforce"
 NAME = "kubernetes.io/metadata.name"
 DEFAULTS = {setting.name: setting.default for setting in TABLE}
@@ -228,8 +227,7 @@ def test_nothing_is_passed_that_serve_does_not_know(objects: list[Any]) -> None:
     assert "serve" == verb
     for argument in passed:
         flag, _, text = argument.partition("=")
-        if flag not in AGREED:
-            FLAGS[flag].parse([text])  # raises when it does not fit
+        FLAGS[flag].parse([text])  # raises when it does not fit
     variables = {entry["name"] for entry in container["env"] if entry["name"] != "TZ"}
     assert set() == variables - {setting.env for setting in TABLE}
 
