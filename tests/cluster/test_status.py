@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,21 +20,27 @@ import httpx
 import pytest
 import trustme
 
-from tests.cluster import machine, serving, test_source
+from tests.cluster import machine, registration, serving, test_source
 from tests.cluster import plane as planes
 from tests.cluster.api import Api, Json
 from tests.cluster.network import Inside
-from tests.cluster.registration import until
 from tests.cluster.serving import Served
 from tests.cluster.test_source import CLUSTER, policy, replace
 from tests.house.tree import BIN
 from webhook import testing
+from webhook.cluster import lease
 
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/initject/leases"
 EVENTS = "/apis/events.k8s.io/v1/namespaces/{}/events"
 AWAY = 120.0  # seconds: a control plane that is upgraded
+PATIENCE = 60.0  # seconds that a busy machine may take for what usually takes one
 LEASE = 15.0  # seconds after which who says nothing is gone
 WRONG = {"conditions": [{"name": "typo", "expression": "objekt.spec"}]}
+
+
+def until(condition: Callable[[], bool], what: str, *, seconds: float = PATIENCE) -> None:
+    """Return when it holds."""
+    registration.until(condition, what, seconds=seconds)
 
 
 @dataclass(slots=True)
@@ -48,25 +54,29 @@ class Plane:
     ca: trustme.CA
     running: dict[str, Served] = field(default_factory=dict)
 
+    def launch(self, name: str, namespace: str = "initject") -> None:
+        """Start a replica."""
+        top = self.folder.parent / f"{name}-{time.monotonic_ns()}"
+        top.mkdir()
+        self.running[name] = serving.start(
+            self.folder,
+            top,
+            self.ca,
+            "--source=cluster",
+            f"--kubeconfig={self.folder.parent / 'kubeconfig'}",
+            f"--own-namespace={namespace}",
+            f"--replica={name}",
+        )
+
     def start(self, *names: str) -> None:
         """Start replicas of these names; returns when all are ready and have their Leases."""
         for name in names:
-            top = self.folder.parent / f"{name}-{time.monotonic_ns()}"
-            top.mkdir()
-            self.running[name] = serving.start(
-                self.folder,
-                top,
-                self.ca,
-                "--source=cluster",
-                f"--kubeconfig={self.folder.parent / 'kubeconfig'}",
-                "--own-namespace=initject",
-                f"--replica={name}",
-            )
+            self.launch(name)
         for name in names:
             served = self.running[name]
-            until(partial(serving.is_ready, served), f"{name} is ready", seconds=60)
-            until(lambda name=name: bool(self.lease(name)), f"{name} has a Lease", seconds=60)
-        until(lambda: bool(self.leader()), "somebody leads", seconds=60)
+            until(partial(serving.is_ready, served), f"{name} is ready")
+            until(lambda name=name: bool(self.lease(name)), f"{name} has a Lease")
+        until(lambda: bool(self.leader()), "somebody leads")
 
     def stop(self, name: str, number: signal.Signals = signal.SIGTERM) -> Served:
         served = self.running.pop(name)
@@ -174,7 +184,7 @@ class Outage:
     forced: float  # seconds from the return until a new policy was in force everywhere
     told: float  # and until its status said so
     versions: list[str]  # of the policy that was there before: before and after
-    replicas: list[set[str]]  # those with a Lease, before and after
+    replicas: set[str]  # those with a Lease, in the end
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -190,10 +200,12 @@ def two_minutes(top: Path, ca: trustme.CA) -> Outage:
     with running(top, ca) as plane:
         names = ["one", "two"]
         plane.start(*names)
+        gone = lease.body("initject-gone", "initject", "gone", 0.0)
+        gone["metadata"]["namespace"] = "initject"
+        plane.api.ensure(gone)
         plane.api.ensure(policy("before", "before"))
         until(lambda: plane.ready("before")[0] == "True", "Ready")
         version = plane.get("before")["metadata"]["resourceVersion"]
-        replicas = plane.replicas()
 
         plane.own.kill_api_server()
         began = time.monotonic()
@@ -210,9 +222,10 @@ def two_minutes(top: Path, ca: trustme.CA) -> Outage:
         plane.api.ensure(policy("after", "after"))
         until(lambda: all(plane.steps(name, "after") for name in names), "in force")
         forced = time.monotonic() - began
-        until(lambda: plane.ready("after")[0] == "True", "Ready", seconds=60)
+        until(lambda: plane.ready("after")[0] == "True", "Ready")
         told = time.monotonic() - began
         after = plane.get("before")["metadata"]["resourceVersion"]
+        until(lambda: "initject-gone" not in plane.replicas(), "what is left of a dead one is gone")
         return Outage(
             away=away,
             cpu=[end - start for start, end in zip(used, cpu, strict=True)],
@@ -222,7 +235,7 @@ def two_minutes(top: Path, ca: trustme.CA) -> Outage:
             forced=forced,
             told=told,
             versions=[version, after],
-            replicas=[replicas, plane.replicas()],
+            replicas=plane.replicas(),
         )
 
 
@@ -271,7 +284,7 @@ def test_a_replica_that_hangs_is_waited_for_until_it_goes_on(plane: Plane) -> No
 
     assert (1, True) == (done.returncode, "timed out" in done.stderr)
     assert f"Not yet taken over by {slow}" == condition["message"]
-    until(lambda: plane.ready("waiting")[0] == "True", "Ready", seconds=5)
+    until(lambda: plane.ready("waiting")[0] == "True", "Ready")
     assert ["waiting"] == plane.steps(slow, "waiting")
 
 
@@ -283,9 +296,9 @@ def test_a_replica_that_was_killed_stops_counting(plane: Plane) -> None:
     began = time.monotonic()
     plane.api.ensure(policy("orphaned", "orphaned"))
 
-    until(lambda: bool(plane.leader()), "another one leads", seconds=LEASE + 5)
+    until(lambda: bool(plane.leader()), "another one leads", seconds=4 * LEASE)
     led = time.monotonic() - began
-    until(lambda: plane.ready("orphaned")[0] == "True", "Ready", seconds=LEASE + 5)
+    until(lambda: plane.ready("orphaned")[0] == "True", "Ready", seconds=4 * LEASE)
     sys.stdout.write(f"leader killed: another one after {led:.1f} s, Ready after ")
     sys.stdout.write(f"{time.monotonic() - began:.1f} s\n")
 
@@ -296,10 +309,10 @@ def test_a_leader_that_stops_lets_another_one_lead_at_once(plane: Plane) -> None
     plane.stop(leader)
     began = time.monotonic()
 
-    until(lambda: plane.leader() == other, "the other one leads", seconds=5)
+    until(lambda: plane.leader() == other, "the other one leads")
     assert {} == plane.lease(leader)
     plane.api.ensure(policy("handed-over", "handed-over"))
-    until(lambda: plane.ready("handed-over")[0] == "True", "Ready", seconds=5)
+    until(lambda: plane.ready("handed-over")[0] == "True", "Ready")
     sys.stdout.write(f"leader stopped: all done after {time.monotonic() - began:.1f} s\n")
 
 
@@ -420,8 +433,8 @@ def test_a_first_start_writes_twenty_statuses_a_second(plane: Plane) -> None:
 
 def test_two_minutes_without_the_api_server_change_nothing(outage: Future[Outage]) -> None:
     """Policies stay in force, nobody leads and hardly any CPU is used; then all is made up for in
-    seconds, and no status that was right is written again."""
-    seen = outage.result(300)
+    seconds, no status that was right is written again, and a Lease of the dead is deleted."""
+    seen = outage.result(600)
 
     told = ", ".join(f"{cpu / seen.away:.2%}" for cpu in seen.cpu)
     sys.stdout.write(f"away {seen.away:.0f} s: {told} of a core; then in force after ")
@@ -433,4 +446,18 @@ def test_two_minutes_without_the_api_server_change_nothing(outage: Future[Outage
     assert seen.forced < 8
     assert seen.told < 30
     assert seen.versions[0] == seen.versions[1]
-    assert seen.replicas[0] == seen.replicas[1]
+    assert {"initject-one", "initject-two"} == seen.replicas
+
+
+def test_without_the_rights_policies_are_in_force_all_the_same(plane: Plane) -> None:
+    """No Lease, no status, a word in the log: nothing of it is in the way of a review."""
+    for name in ("one", "two"):
+        plane.stop(name)
+    plane.launch("three", namespace="elsewhere")
+    until(lambda: serving.is_ready(plane.running["three"]), "three is ready")
+    plane.api.ensure(policy("unseen", "unseen"))
+
+    until(lambda: plane.steps("three", "unseen") == ["unseen"], "in force")
+    until(lambda: '"lease not renewed"' in plane.running["three"].printed(), "a word in the log")
+    assert ("", "", 0) == plane.ready("unseen")
+    assert 0 == plane.metric("three", "initject_leader")

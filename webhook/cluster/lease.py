@@ -18,8 +18,9 @@ Json = dict[str, Any]
 
 # Seconds. After DURATION without a sign somebody is gone, client-go's own; a process that was
 # killed holds up nobody for longer. RENEW leaves room for three attempts. Who has not even heard of
-# itself for DEAF judges nobody else. FORGET, a guess: then nobody may come back under that name.
-DURATION, RENEW, DEAF, FORGET = 15.0, 4.0, 10.0, 60.0
+# itself for DEAF judges nobody else. After FORGET, a guess, its Lease is deleted: who was only slow
+# makes another one.
+DURATION, RENEW, DEAF, FORGET = 15.0, 4.0, 10.0, 30.0
 COMPILED = "initject.dev/compiled"
 _NAME, _INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/instance"
 _TYPE = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}

@@ -82,6 +82,9 @@ class Report:
         self._counts: dict[str, int] = {}
         self._allowed = notice.Allowance(notice.BURST, notice.PER_SECOND, pulse)
         self._forgotten = pulse()
+        # What was looked at last, and whether something in it depends on the time.
+        self._known: Mapping[str, Position] = {}
+        self._early = True
 
     def take(self, verdicts: Mapping[Id, Verdict]) -> None:
         """What became of all policies."""
@@ -99,12 +102,15 @@ class Report:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), TICK)
             await asyncio.sleep(SETTLE)
+            news = self._news.is_set()
             self._news.clear()
             if not self._election.leading:
                 self._stop()
                 continue
             try:
-                await self._round()
+                await self._forget()
+                if news or self._early or self._known != self._replicas():
+                    await self._round()
                 pause = FIRST_PAUSE
             except ApiError as error:
                 log.warning("status not written", extra={"error": str(error)})
@@ -116,13 +122,17 @@ class Report:
         self._out.clear()
         self._counts.clear()
         self._refused.clear()
+        self._early = True
         self._teller.statuses_waiting(0)
 
-    async def _round(self) -> None:
-        """Some of what is to be written. Raises ApiError when it makes no sense to go on."""
+    async def _forget(self) -> None:
+        """Now and then, the Leases of the dead. Raises ApiError."""
         if self._pulse() - self._forgotten > FORGET_EVERY:
             self._forgotten = self._pulse()
             await self._presence.forget()
+
+    async def _round(self) -> None:
+        """Some of what is to be written. Raises ApiError when it makes no sense to go on."""
         waiting = await self._waiting()
         self._teller.statuses_waiting(len(waiting))
         waiting.sort(key=lambda key: -self._verdicts[key].since)
@@ -140,6 +150,7 @@ class Report:
         verdicts = self._verdicts
         self._out &= verdicts.keys()
         found, replicas = [], self._replicas()
+        self._known, self._early = replicas, False
         for number, key in enumerate(verdicts):
             if number % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
@@ -154,18 +165,19 @@ class Report:
     def _wanted(self, key: Id, replicas: Mapping[str, Position]) -> tuple[Ready, Json] | None:
         """The status to write; None when it is there, or when it is too early to say."""
         found, stored = self._verdicts.get(key), self._policies.stored.get(key)
-        if found is None or stored is None or self._leases.deaf:
+        if found is None or stored is None:
             return None
         judged = found.judged
         if (stored.uid, stored.generation) != (judged.uid, judged.generation):
             return None
-        if self._held_back(key, found):
+        if self._leases.deaf or self._held_back(key, found):
+            self._early = True
             return None
         ready = verdict.ready(found, stored, replicas)
         if ready.status == "False":
             self._remember(key, stored)
-        early = self._pulse() - found.since < PATIENCE
-        if ready.reason == verdict.BEHIND and early:
+        if ready.reason == verdict.BEHIND and self._pulse() - found.since < PATIENCE:
+            self._early = True
             return None
         status = verdict.status(found, stored, ready, _time(self._clock()))
         return None if status is None else (ready, status)

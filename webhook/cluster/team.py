@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from webhook.cluster.api import Api, ApiError
@@ -14,6 +14,7 @@ from webhook.cluster.policies import State, Watched
 from webhook.cluster.presence import Presence
 from webhook.cluster.reflector import Watcher
 from webhook.cluster.report import Report, Teller
+from webhook.cluster.verdict import Position
 
 log = logging.getLogger("webhook.cluster")
 
@@ -54,6 +55,7 @@ class Team:
         pulse: Callable[[], float],
     ) -> None:
         self._audience = audience
+        self._replicas: Mapping[str, Position] = {}
         self._leases = Leases(lease, replica, pulse)
         self._presence = Presence(
             api,
@@ -97,9 +99,12 @@ class Team:
                 log.warning("lease not given back", extra={"error": str(error)})
 
     def _heard(self) -> None:
-        self._audience.replicas_heard(len(self._leases.replicas()))
+        replicas = self._leases.replicas()
+        self._audience.replicas_heard(len(replicas))
         self._election.heard()
-        self._report.wake()
+        if replicas != self._replicas:  # most of the time it is a mere sign of life
+            self._replicas = replicas
+            self._report.wake()
 
     def _changed(self, leading: bool) -> None:
         self._audience.leading(leading)
