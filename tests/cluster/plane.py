@@ -52,12 +52,8 @@ class Plane:
     def signal_api_server(self, number: signal.Signals) -> None:
         """Send a signal to kube-apiserver: SIGSTOP and SIGCONT make it hang."""
         ours = os.readlink(f"/proc/{machine.first_process(self.folder)}/ns/pid")
-        (process,) = (
-            int(path.name)
-            for path in Path("/proc").glob("[0-9]*")
-            if path.joinpath("comm").read_text() == "kube-apiserver\n"
-            and os.readlink(path / "ns" / "pid") == ours
-        )
+        processes = Path("/proc").glob("[0-9]*")
+        (process,) = (int(path.name) for path in processes if is_api_server(path, ours))
         os.kill(process, number)
 
     def kill_api_server(self) -> None:
@@ -80,6 +76,15 @@ class Plane:
             )
         self.started.append(started)
         until(lambda: self.inside(parts.api, "/readyz") == "ok", "kube-apiserver", seconds=60)
+
+
+def is_api_server(process: Path, namespace: str) -> bool:
+    """Whether a folder of /proc is kube-apiserver's in this namespace; it may go away meanwhile."""
+    try:
+        name = (process / "comm").read_text()
+        return name == "kube-apiserver\n" and os.readlink(process / "ns" / "pid") == namespace
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def refused() -> bool:
