@@ -266,7 +266,7 @@ def test_ready_means_that_every_replica_has_it(plane: Plane) -> None:
     sys.stdout.write(
         f"apply to Ready: {statistics.median(took) * 1000:.0f} ms, worst {max(took) * 1000:.0f}\n"
     )
-    assert statistics.median(took) < 1
+    assert statistics.median(took) < 3  # a fifth of a second on a machine that does nothing else
     done = plane.kubectl("wait", "--for=condition=Ready", "cinitp", "--all", "--timeout=5s")
     assert 0 == done.returncode, done.stderr
 

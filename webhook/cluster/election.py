@@ -56,9 +56,10 @@ class Election:
         return self._pulse() - self._renewed < DEADLINE
 
     def heard(self) -> None:
-        """A Lease has changed."""
-        one = self._leases.get(self._leases.leader)
-        if one is not None and not one.holder:
+        """A Lease has changed: where nobody leads any more, do not wait for the next turn."""
+        leases = self._leases
+        one = leases.get(leases.leader)
+        if not (self.leading or leases.deaf) and (one is None or self._free(one)):
             self._news.set()
 
     async def follow(self) -> None:

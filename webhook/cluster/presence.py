@@ -21,6 +21,7 @@ from webhook.cluster.verdict import Position
 log = logging.getLogger("webhook.cluster")
 
 SOONEST = 0.2  # seconds between two announcements; a guess: a burst of changes is told in a few
+AGAIN = 1.0  # seconds after a failure, a guess: the others soon hear that we are back
 _NOT_FOUND = 404
 
 
@@ -82,7 +83,8 @@ class Presence:
             self._news.clear()
             await self._renew()
             await asyncio.sleep(SOONEST)
-            wait = lease.RENEW * random.uniform(0.8, 1) - SOONEST  # noqa: S311  # no secret
+            every = AGAIN if self._failing else lease.RENEW
+            wait = every * random.uniform(0.8, 1) - SOONEST  # noqa: S311  # no secret
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), wait)
 
