@@ -71,6 +71,7 @@ class Replica:
                 self.seen[name] = version, self.server.now
             held[name] = Lease(body, self.seen[name][1])
         self.leases.hear(held)
+        self.election.heard()
 
     async def turn(self) -> None:
         """One turn of its loop."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from webhook.cluster import verdict
@@ -71,6 +71,7 @@ def test_what_was_ready_stays_so_when_a_replica_joins() -> None:
     assert "Unknown" == verdict.ready(concluded(), old, replicas).status
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.integers(1, 10**30), st.integers(1, 10**30))
 def test_versions_are_compared_as_integers_of_any_length(position: int, needed: int) -> None:
     """As KEP-5504 has it."""
@@ -174,6 +175,7 @@ def types(status: dict[str, Any] | None) -> list[str]:
 texts = st.text(max_size=6000)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.tuples(texts, texts, texts, st.sampled_from(["error", "warning"])), max_size=90))
 def test_a_status_fits_its_schema_whatever_is_wrong(problems: list[Any]) -> None:
     """Within the bounds of the CRD, errors before warnings."""
