@@ -99,13 +99,7 @@ def test_candidates_are_all_that_could_match(
     """Every policy that matches, or that only unknown labels keep from it, is a candidate."""
     space = None if known is None else Namespace(name, known)
     subject = Subject(pod, name, space)
-    found = policies.candidates(
-        namespace=name,
-        labels=subject.labels,
-        workloads=subject.workloads,
-        account=subject.account,
-        namespace_labels=known,
-    )
+    found = policies.candidates(subject, name, known)
     wanted = []
     for policy in policies.policies:
         try:

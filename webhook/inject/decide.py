@@ -51,24 +51,24 @@ def _decided(
             reasons=reasons, pod=pod, faulty=reason is not None and reason.code is Code.NO_POD
         )
     whole = Subject(pod, request.namespace, namespace)
-    warnings = tuple(scope.odd_values(whole, namespace))
+    warnings = scope.odd_values(whole, namespace)
     reason = scope.left_alone(whole, namespace, options)
     if reason is not None:
-        return Decision(reasons=(reason,), pod=pod, warnings=warnings)
+        return Decision(reasons=(reason,), pod=pod, warnings=tuple(warnings))
+    labels = namespace.labels if namespace is not None else None
+    considered = policies.candidates(whole, request.namespace, labels)
+    if not considered and not _marks(whole, namespace):
+        return Decision(pod=pod, warnings=tuple(warnings))  # most pods: nothing to say
     views = Views(whole, request, namespace)
-    considered = policies.candidates(
-        namespace=request.namespace,
-        labels=views.written.labels,
-        workloads=views.written.workloads,
-        account=views.written.account,
-        namespace_labels=namespace.labels if namespace is not None else None,
-    )
-    if not considered and not views.enforcing and not views.marked:
-        return Decision(pod=pod, warnings=warnings)  # most pods of a cluster: nothing to say
     draft = start(whole, views.marker)
     draft.warnings += warnings
     _consider(considered, views, draft, options)
     return finished(draft, options, enforcing=views.enforcing)
+
+
+def _marks(whole: Subject, namespace: Namespace | None) -> bool:
+    """Whether a pod has or gets a marker, whatever policies say."""
+    return ours.is_marked(whole.annotations) or scope.enforcing(namespace)
 
 
 class Views:
@@ -79,9 +79,9 @@ class Views:
         self.namespace = namespace
         self.enforcing = scope.enforcing(namespace)
         self.whole = self.written = whole
-        self.marked = not whole.annotations.keys().isdisjoint(ours.ANNOTATIONS)
-        self.marker = ours.read_marker(whole.annotations) if self.marked else ours.NO_MARKER
-        if self.marked:
+        self.marker = ours.NO_MARKER
+        if ours.is_marked(whole.annotations):
+            self.marker = ours.read_marker(whole.annotations)
             written = match.as_written(whole.pod, self.marker)
             self.written = Subject(written, request.namespace, namespace)
         self.opted_out = scope.opted_out(whole) if self.enforcing else None
@@ -92,7 +92,7 @@ class Views:
 
     def of(self, policy: Policy) -> Subject:
         """The pod as this policy sees it."""
-        return self.whole if self.binds(policy) else self.written
+        return self.whole if policy.forbid_opt_out and self.enforcing else self.written
 
     def lending(self, policy: Policy, policies: Sequence[Policy]) -> Subject:
         """The pod from which `policy` borrows and takes its size: without what `policies` plan.
@@ -115,15 +115,12 @@ class Views:
 
     def scopes(self, policies: Sequence[Policy]) -> dict[Subject, Scope]:
         """What expressions see, for each way of seeing the pod, of what these policies read."""
-        subjects = {self.of(policy) for policy in policies}
+        seeing: dict[Subject, list[Policy]] = {}
+        for policy in policies:
+            seeing.setdefault(self.of(policy), []).append(policy)
         return {
-            subject: judge.open_scope(
-                [p for p in policies if self.of(p) is subject],
-                subject,
-                self.request,
-                self.namespace,
-            )
-            for subject in subjects
+            subject: judge.open_scope(those, subject, self.request, self.namespace)
+            for subject, those in seeing.items()
         }
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from webhook.errors import EvaluationError
@@ -42,10 +42,10 @@ def unmatched(policy: Policy, subject: Subject) -> Reason | None:
 
 
 def open_scope(
-    policies: Iterable[Policy], subject: Subject, request: Request, namespace: Namespace | None
+    policies: Sequence[Policy], subject: Subject, request: Request, namespace: Namespace | None
 ) -> Scope:
     """What the expressions of these policies can see of one review; converted when first asked."""
-    reads = join(*[policy.reads for policy in policies])
+    reads = policies[0].reads if len(policies) == 1 else join(*[p.reads for p in policies])
     return Scope(
         object=subject.pod, request=request.raw, namespace=_as_object(namespace), reads=reads
     )
@@ -108,7 +108,7 @@ def conditions(policy: Policy, subject: Subject, scope: Scope) -> tuple[Reason |
     that an earlier condition leaves aside is not refused for a bad annotation. Raises
     `LeftOutError`.
     """
-    values: Parameters | None = None
+    values: Parameters | None = None if policy.parameters else {}
     for condition in policy.conditions:
         if values is None and condition.expression.reads.under("parameters"):
             values = parameters(policy, subject)

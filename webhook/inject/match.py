@@ -19,6 +19,7 @@ from webhook.policy.selector import Selector
 
 Json = Mapping[str, Any]
 _EMPTY: Json = {}
+_TEXT, _OBJECT = frozenset((str,)), frozenset((dict,))
 
 
 class NamespaceUnknownError(Exception):
@@ -33,14 +34,18 @@ def mapping(value: object) -> Json:
 def texts(value: object) -> Json:
     """A map of texts, as labels are; values of another type are left out."""
     found = mapping(value)
-    if all(type(text) is str for text in found.values()):
+    if _TEXT.issuperset(map(type, found.values())):
         return found
     return {key: text for key, text in found.items() if isinstance(text, str)}
 
 
 def objects(value: object) -> list[Json]:
-    """The JSON objects of an array field, which may be absent or null."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    """The JSON objects of an array field, which may be absent or null; not to be changed."""
+    if not isinstance(value, list):
+        return []
+    if _OBJECT.issuperset(map(type, value)):
+        return value
+    return [item for item in value if isinstance(item, dict)]
 
 
 def normal_path(path: str) -> str:
@@ -54,20 +59,19 @@ class Subject:
     """One pod, as its author wrote it: without what the marker says that we added.
 
     `namespace` is None when nothing is known of it. Labels and annotations hold only texts, since
-    the API server lets nothing else through; `workloads` are the kinds of the pod's owner.
+    the API server lets nothing else through. What most pods are never asked for is read when it is.
     """
 
     __slots__ = (
+        "_containers",
         "_namespace",
-        "account",
+        "_workloads",
         "annotations",
-        "containers",
         "labels",
         "metadata",
         "namespace_name",
         "pod",
         "spec",
-        "workloads",
     )
 
     def __init__(self, pod: Json, namespace_name: str, namespace: Namespace | None) -> None:
@@ -78,11 +82,29 @@ class Subject:
         self.spec = mapping(pod.get("spec"))
         self.labels = texts(self.metadata.get("labels"))
         self.annotations = texts(self.metadata.get("annotations"))
-        self.containers = objects(self.spec.get("containers"))
+        self._containers: list[Json] | None = None
+        self._workloads: tuple[str, ...] | None = None
+
+    @property
+    def containers(self) -> list[Json]:
+        """The application containers."""
+        if self._containers is None:
+            self._containers = objects(self.spec.get("containers"))
+        return self._containers
+
+    @property
+    def account(self) -> str:
+        """The pod's service account."""
         # `serviceAccount` is the old name, which the API server still takes.
         account = self.spec.get("serviceAccountName") or self.spec.get("serviceAccount")
-        self.account = str(account or "default")
-        self.workloads = _workloads(self.metadata, self.labels)
+        return str(account or "default")
+
+    @property
+    def workloads(self) -> tuple[str, ...]:
+        """The kinds of the pod's owner."""
+        if self._workloads is None:
+            self._workloads = _workloads(self.metadata, self.labels)
+        return self._workloads
 
     @property
     def namespace(self) -> Namespace:

@@ -42,6 +42,11 @@ _decoder = msgspec.json.Decoder(Marker)
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
+def is_marked(annotations: Mapping[str, Any]) -> bool:
+    """Whether a pod has any annotation of ours."""
+    return MARKER in annotations or SKIPPED in annotations
+
+
 def read_marker(annotations: Mapping[str, Any]) -> Marker:
     """The pod's marker; one that cannot be read counts as none."""
     text = annotations.get(MARKER)

@@ -6,7 +6,7 @@ which wins over the list of excluded namespaces. A pod can leave itself out, nev
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -99,8 +99,7 @@ def left_alone(whole: Subject, namespace: Namespace | None, options: Options) ->
 def opted_out(whole: Subject) -> Reason | None:
     """The pod's own word against injection, by label or annotation, or None."""
     for place, texts in (("labels", whole.labels), ("annotations", whole.annotations)):
-        value = texts.get(INJECT)
-        if value in _OFF:
+        if (value := texts.get(INJECT)) in _OFF:
             return Reason(
                 Code.OPTED_OUT, field=f"metadata.{place}[{INJECT}]", detail=f"set to {value}"
             )
@@ -110,8 +109,14 @@ def opted_out(whole: Subject) -> Reason | None:
 _KNOWN = (*_ON, *_OFF)
 
 
-def odd_values(whole: Subject, namespace: Namespace | None) -> Iterator[str]:
+def odd_values(whole: Subject, namespace: Namespace | None) -> Sequence[str]:
     """A warning for each switch with a value that means nothing."""
+    if namespace is None and INJECT not in whole.labels and INJECT not in whole.annotations:
+        return ()
+    return list(_odd_values(whole, namespace))
+
+
+def _odd_values(whole: Subject, namespace: Namespace | None) -> Iterator[str]:
     for place, texts in (("label", whole.labels), ("annotation", whole.annotations)):
         if texts.get(INJECT, "enabled") not in _KNOWN:
             yield f"{place} {INJECT} of the pod has no meaning: use disabled or enabled"

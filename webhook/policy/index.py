@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from webhook.expression import bounds
 from webhook.policy.compiled import Clauses, Policy
@@ -18,7 +19,24 @@ from webhook.policy.glob import Glob
 MAX_PER_NAMESPACE = 64  # InitPolicies: what one namespace may add to each of its reviews
 
 Drawer = tuple[str, str]  # kind of thing and its key, such as ("pod label", "app")
-Files = Mapping[Drawer, Mapping[str, tuple[int, ...]]]
+Held = Mapping[str, tuple[int, ...]]  # what a drawer holds, by key
+Files = Mapping[Drawer, Held]
+
+
+class Facts(Protocol):
+    """What is asked about a pod, and only when some policy is filed under it."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The pod's labels."""
+
+    @property
+    def workloads(self) -> Sequence[str]:
+        """The kinds of the pod's owner."""
+
+    @property
+    def account(self) -> str:
+        """The pod's service account."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,45 +47,32 @@ class PolicySet:
     refused: tuple[tuple[Policy, str], ...]
     needs_namespace: bool
     _everywhere: tuple[int, ...]
-    _files: Files
-    _namespace_labels: tuple[Drawer, ...]
-    _pod_labels: tuple[Drawer, ...]
+    _namespaces: Held
+    _accounts: Held
+    _workloads: Held
+    _pod_labels: tuple[tuple[str, Held], ...]
+    _namespace_labels: tuple[tuple[str, Held], ...]
 
     def candidates(
-        self,
-        *,
-        namespace: str,
-        labels: Mapping[str, str],
-        workloads: Sequence[str],
-        account: str,
-        namespace_labels: Mapping[str, str] | None,
-    ) -> list[Policy]:
+        self, pod: Facts, namespace: str, namespace_labels: Mapping[str, str] | None
+    ) -> Sequence[Policy]:
         """The policies that these facts do not rule out, in planning order.
 
         With `namespace_labels` None (not known) no policy is ruled out by them.
         """
-        found = list(self._everywhere)
-        files = self._files
-        if files:
-            for kind, keys in (
-                ("namespace", (namespace,)),
-                ("account", (account,)),
-                ("workload", workloads),
-            ):
-                drawer = files.get((kind, ""))
-                if drawer is not None:
-                    for key in keys:
-                        found += drawer.get(key, ())
-            for drawer_name in self._pod_labels:
-                found += files[drawer_name].get(labels.get(drawer_name[1], ""), ())
-            for drawer_name in self._namespace_labels:
-                found += _by_label(files[drawer_name], drawer_name[1], namespace_labels)
-        return [self.policies[i] for i in sorted(set(found))]
+        found = [*self._everywhere, *self._namespaces.get(namespace, ())]
+        for label, drawer in self._pod_labels:
+            found += drawer.get(pod.labels.get(label, ""), ())
+        if self._accounts:
+            found += self._accounts.get(pod.account, ())
+        if self._workloads:
+            found += [i for kind in pod.workloads for i in self._workloads.get(kind, ())]
+        for label, drawer in self._namespace_labels:
+            found += _by_label(drawer, label, namespace_labels)
+        return [self.policies[i] for i in sorted(set(found))] if found else ()
 
 
-def _by_label(
-    drawer: Mapping[str, tuple[int, ...]], key: str, labels: Mapping[str, str] | None
-) -> Iterable[int]:
+def _by_label(drawer: Held, key: str, labels: Mapping[str, str] | None) -> Iterable[int]:
     if labels is None:
         return [i for numbers in drawer.values() for i in numbers]
     return drawer.get(labels.get(key, ""), ())
@@ -100,10 +105,17 @@ def build(policies: Iterable[Policy]) -> PolicySet:
         refused=tuple(refused),
         needs_namespace=any(policy.needs_namespace for policy in kept),
         _everywhere=tuple(everywhere),
-        _files=frozen,
-        _namespace_labels=tuple(d for d in frozen if d[0] == "namespace label"),
-        _pod_labels=tuple(d for d in frozen if d[0] == "pod label"),
+        _namespaces=frozen.get(("namespace", ""), {}),
+        _accounts=frozen.get(("account", ""), {}),
+        _workloads=frozen.get(("workload", ""), {}),
+        _pod_labels=_labelled(frozen, "pod label"),
+        _namespace_labels=_labelled(frozen, "namespace label"),
     )
+
+
+def _labelled(files: Files, kind: str) -> tuple[tuple[str, Held], ...]:
+    """The drawers of one kind of label, each with the label's key."""
+    return tuple((drawer[1], held) for drawer, held in files.items() if drawer[0] == kind)
 
 
 def _keys(policy: Policy) -> list[tuple[Drawer, str]] | None:
