@@ -61,11 +61,15 @@ class Template:
         `$$` for `$` (kubernetes third_party/forked/golang/expansion): each `$` of a value is
         doubled, so that the container sees the value itself, never a variable that it names.
         """
-        filled = [p if isinstance(p, str) else _fill(p, scope, parameters) for p in self.parts]
-        if expanded:  # a `$` of the policy's never stands right before a hole: that is `$${`
-            pairs = zip(self.parts, filled, strict=True)
-            filled = [t if isinstance(p, str) else t.replace("$", "$$") for p, t in pairs]
-        text = filled[0] if len(filled) == 1 else "".join(filled)
+        filled = []
+        for part in self.parts:
+            if isinstance(part, str):
+                filled.append(part)
+                continue
+            value = _fill(part, scope, parameters)
+            # A `$` of the policy's never stands right before a hole: that is `$${`.
+            filled.append(value.replace("$", "$$") if expanded else value)
+        text = "".join(filled)
         if "\0" in text:  # as expressions refuse it; no process could be given it
             what = "the text would hold a NUL character"
             raise EvaluationError(what)

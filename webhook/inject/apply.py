@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from webhook.errors import PatchError
@@ -16,37 +16,28 @@ def apply(document: Json, operations: Iterable[Operation]) -> Json:
 
     Only what is on an operation's path is copied. Raises `PatchError` when one does not apply.
     """
-    result = dict(document)
-    copied: dict[str, Any] = {"": result}  # by pointer: what is ours to change by now
+    result = document
     for operation in operations:
-        path: str = operation["path"]
-        parent, _, last = path.rpartition("/")
+        parts = operation["path"].split("/")
         try:
-            _change(_opened(parent, copied), last, operation)
+            result = _changed(result, parts, 1, operation)
         except (KeyError, IndexError, ValueError, TypeError) as error:
-            what = f"the patch does not apply at {path}: {error!r}"
+            what = f"the patch does not apply at {operation['path']}: {error!r}"
             raise PatchError(what) from error
-        if operation["op"] != "add" or not last.isdigit():
-            continue
-        # The items behind an insertion have other places now.
-        for pointer in [p for p in copied if p.startswith(f"{parent}/")]:
-            del copied[pointer]
     return result
 
 
-def _opened(pointer: str, copied: dict[str, Any]) -> Any:
-    """The value at `pointer`, with everything on the way to it copied."""
-    found = copied.get(pointer)
-    if found is None:
-        parent, _, last = pointer.rpartition("/")
-        holder = _opened(parent, copied)
-        key = _key(holder, last)
-        child = holder[key]
-        if not isinstance(child, dict | list):
-            raise TypeError(pointer)  # a text is no list, whatever Python makes of it
-        found = dict(child) if isinstance(child, dict) else list(child)
-        holder[key] = copied[pointer] = found
-    return found
+def _changed(value: Any, parts: Sequence[str], depth: int, operation: Operation) -> Any:
+    """A copy of `value` in which `operation` is done; `parts[depth]` is the next of its path."""
+    if not isinstance(value, dict | list):
+        raise TypeError(parts)  # a text is no list, whatever Python makes of it
+    holder, part = value.copy(), parts[depth]
+    if depth == len(parts) - 1:
+        _change(holder, part, operation)
+    else:
+        key = _key(holder, part)
+        holder[key] = _changed(holder[key], parts, depth + 1, operation)
+    return holder
 
 
 def _key(holder: Any, part: str) -> Any:

@@ -51,8 +51,9 @@ def _decided(
             reasons=reasons, pod=pod, faulty=reason is not None and reason.code is Code.NO_POD
         )
     whole = Subject(pod, request.namespace, namespace)
-    warnings = scope.odd_values(whole, namespace)
-    reason = scope.left_alone(whole, namespace, options)
+    reason = scope.mirror(whole)
+    warnings = scope.odd_values(whole, namespace) if reason is None else ()
+    reason = reason or scope.left_alone(whole, namespace, options)
     if reason is not None:
         return Decision(reasons=(reason,), pod=pod, warnings=tuple(warnings))
     labels = namespace.labels if namespace is not None else None
@@ -152,7 +153,7 @@ def _consider(policies: Iterable[Policy], views: Views, draft: Draft, options: O
             draft.leave_out(policy, error)
             continue
         if policy.audit:
-            names = ", ".join(item.name for item in proposal.containers)
+            names = ", ".join(proposal.names)
             draft.audited.append(policy.key)
             draft.reasons.append(Reason(Code.AUDITED, policy.key, detail=f"would inject {names}"))
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -36,12 +36,9 @@ class Draft(msgspec.Struct):
         key = proposal.policy.key
         self.applied.append(proposal)
         self.so_far.reserve(proposal)
-        names = ", ".join(item.name for item in proposal.containers)
-        self.reasons.append(Reason(Code.APPLIED, key, detail=names))
-        self.reasons += (
-            Reason(Code.CHANGED, key, what, "changed by others, left as it is")
-            for what in proposal.changed
-        )
+        self.reasons.append(Reason(Code.APPLIED, key, "", ", ".join(proposal.names)))
+        for what in proposal.changed:
+            self.reasons.append(Reason(Code.CHANGED, key, what, "changed by others, left as it is"))
 
     def leave_out(self, policy: Policy, error: LeftOutError) -> None:
         """Say that a policy that matched is left out, or that the pod is denied."""
@@ -88,8 +85,8 @@ def finished(draft: Draft, options: Options, *, enforcing: bool) -> Decision:
     operations, after = patch.build(
         draft.pod, draft.so_far, draft.applied, arrangement, annotations
     )
-    if draft.applied:
-        draft.reasons += _costs(draft, after)
+    if any(proposal.policy.sized for proposal in draft.applied):
+        draft.reasons += _costs(draft.pod, after)
     return Decision(
         patch=operations,
         pod=after,
@@ -107,8 +104,9 @@ _ROOM = 256 * 1024
 def _has_room(pod: Json, ours_: Mapping[str, str | None]) -> bool:
     """Whether the pod's annotations and ours stay within what the API server takes."""
     others = texts(mapping(pod.get("metadata")).get("annotations"))
-    both = (*others.items(), *ours_.items())
-    characters = sum([len(key) + len(text) for key, text in both if text])
+    characters = sum(map(len, others)) + sum(map(len, others.values()))
+    for key, text in ours_.items():
+        characters += len(key) + len(text or "")
     if characters * 4 <= _ROOM:  # UTF-8 at its widest: no need to encode
         return True
     wanted = {**others, **ours_}
@@ -153,8 +151,7 @@ def _denied(draft: Draft) -> Decision:
 
 def _block(proposal: Proposal) -> place.Block:
     policy = proposal.policy
-    names = tuple(item.name for item in proposal.containers)
-    return place.Block(policy.key, names, policy.last, policy.before, policy.after)
+    return place.Block(policy.key, proposal.names, policy.last, policy.before, policy.after)
 
 
 def _audit_annotations(draft: Draft) -> dict[str, str]:
@@ -163,9 +160,8 @@ def _audit_annotations(draft: Draft) -> dict[str, str]:
     return _stated({"injected": applied, "skipped": draft.skipped, "audited": draft.audited})
 
 
-def _stated(lists: Mapping[str, Iterable[str]]) -> dict[str, str]:
-    said = {key: ",".join(values) for key, values in lists.items()}
-    return {key: value for key, value in said.items() if value}
+def _stated(lists: Mapping[str, Collection[str]]) -> dict[str, str]:
+    return {key: ",".join(values) for key, values in lists.items() if values}
 
 
 def _marker(draft: Draft, *, enforcing: bool) -> str | None:
@@ -174,8 +170,10 @@ def _marker(draft: Draft, *, enforcing: bool) -> str | None:
     volumes: dict[str, Any] = {}
     mounts: dict[str, dict[str, str]] = {}
     for proposal in draft.applied:
-        containers.update((item.name, item.digests) for item in proposal.containers)
-        volumes.update((item.name, item.digests) for item in proposal.volumes)
+        for item in proposal.containers:
+            containers[item.name] = item.digests
+        for item in proposal.volumes:
+            volumes[item.name] = item.digests
         for mount in proposal.mounts:
             mounts.setdefault(mount.container, {})[mount.mount["mountPath"]] = ours.digest(
                 mount.mount
@@ -217,11 +215,9 @@ def _keep_orphans(
             mounts[name] = {**kept, **mounts.get(name, {})}
 
 
-def _costs(draft: Draft, after: Json) -> Iterable[Reason]:
+def _costs(pod: Json, after: Json) -> Iterable[Reason]:
     """What injection costs the scheduler: only resources that a policy writes can make it rise."""
-    if not any("resources" in step.container for p in draft.applied for step in p.policy.steps):
-        return
-    before = mapping(draft.pod.get("spec"))
+    before = mapping(pod.get("spec"))
     for key, more in resources.rises(before, mapping(after.get("spec"))):
         amount = quantity.canonical(_written(key, more))
         yield Reason(

@@ -233,17 +233,16 @@ def _namespace_selected(selector: Selector, subject: Subject) -> bool:
     return not selector.requirements or selector.matches(subject.namespace.labels)
 
 
-# Cheap ones first: a review stops at the first that does not hold.
-_HOLDS: tuple[tuple[str, str, Callable[[Any, Subject], bool]], ...] = (
-    ("namespaces", "namespaces", lambda globs, s: _any(globs, s.namespace_name)),
-    ("workloads", "workloads", lambda kinds, s: any(kind in kinds for kind in s.workloads)),
-    ("service_accounts", "serviceAccounts", lambda globs, s: _any(globs, s.account)),
-    ("pod_selector", "podSelector", lambda selector, s: selector.matches(s.labels)),
-    ("annotations", "annotations", _annotated),
-    ("images", "images", lambda globs, s: any(_any(globs, image) for image in _images(s))),
-    # Last, since it alone can be unknown: a pod that another leaves aside needs no namespace.
-    ("namespace_selector", "namespaceSelector", lambda sel, s: _namespace_selected(sel, s)),
-)  # fmt: skip
+# By attribute of `Clauses`: the clause as it is written, and whether it holds.
+_HOLDS: dict[str, tuple[str, Callable[[Any, Subject], bool]]] = {
+    "namespaces": ("namespaces", lambda globs, s: _any(globs, s.namespace_name)),
+    "workloads": ("workloads", lambda kinds, s: any(kind in kinds for kind in s.workloads)),
+    "service_accounts": ("serviceAccounts", lambda globs, s: _any(globs, s.account)),
+    "pod_selector": ("podSelector", lambda selector, s: selector.matches(s.labels)),
+    "annotations": ("annotations", _annotated),
+    "images": ("images", lambda globs, s: any(_any(globs, image) for image in _images(s))),
+    "namespace_selector": ("namespaceSelector", _namespace_selected),
+}
 
 
 def failed(wanted: Clauses, subject: Subject) -> str | None:
@@ -251,19 +250,17 @@ def failed(wanted: Clauses, subject: Subject) -> str | None:
 
     Raises `NamespaceUnknownError` when only the namespace's labels could tell.
     """
-    for attribute, name, holds in _HOLDS:
-        value = getattr(wanted, attribute)
-        if value is not None and not holds(value, subject):
+    for attribute, value in wanted.present:
+        name, holds = _HOLDS[attribute]
+        if not holds(value, subject):
             return name
     return None
 
 
 def clauses(wanted: Clauses, subject: Subject) -> Iterator[Clause]:
     """Every clause with whether it held and the values compared, for people."""
-    for attribute, name, holds in _HOLDS:
-        value = getattr(wanted, attribute)
-        if value is None:
-            continue
+    for attribute, value in wanted.present:
+        name, holds = _HOLDS[attribute]
         try:
             held = holds(value, subject)
             yield Clause(name, held, _DETAILS[attribute](value, subject))

@@ -6,10 +6,9 @@ who writes a pod can forge it, so it is a hint for merging and never a proof.
 
 from __future__ import annotations
 
-import base64
-import hashlib
+from binascii import b2a_base64
 from collections.abc import Mapping
-from functools import lru_cache
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -23,10 +22,6 @@ Digests = Mapping[str, str]
 
 # Lists that are merged by a key of their items, as the API server does (core/v1 patchMergeKey).
 KEYS = {"env": "name", "volumeMounts": "mountPath", "volumeDevices": "devicePath"}
-
-# Digests of short texts are remembered: pods of one workload carry the same ones again and again.
-_REMEMBERED = 256  # characters; what a pod's author chooses must not fill the memory
-_TEXTS = frozenset((str,))
 
 
 class Marker(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -109,37 +104,14 @@ def unescape(part: str) -> str:
     return part.replace("~1", "/").replace("~0", "~")
 
 
-def _short(text: bytes) -> str:
-    # 30 bits: enough to tell an edited field from an unedited one; not a protection.
-    return base64.urlsafe_b64encode(hashlib.sha256(text).digest()[:5])[:5].decode()
-
-
-@lru_cache(maxsize=8192)
-def _digest_of_text(text: str) -> str:
-    return _short(_encoder.encode(text))
-
-
-@lru_cache(maxsize=2048)
-def _digest_of_words(words: tuple[str, ...]) -> str:
-    return _short(_encoder.encode(words))
-
-
-def _is_short(words: list[Any]) -> bool:
-    return (
-        len(words) <= _REMEMBERED
-        and set(map(type, words)) <= _TEXTS
-        and sum(map(len, words)) <= _REMEMBERED
-    )
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")  # base64url, without a call into Python
 
 
 def digest(value: Any) -> str:
     """Five characters that change when the value does."""
-    kind = type(value)
-    if kind is str and len(value) <= _REMEMBERED:
-        return _digest_of_text(value)
-    if kind is list and _is_short(value):
-        return _digest_of_words(tuple(value))
-    return _short(_encoder.encode(value))
+    # 30 bits: enough to tell an edited field from an unedited one; not a protection.
+    head = sha256(_encoder.encode(value)).digest()[:5]
+    return b2a_base64(head)[:5].translate(_URL_SAFE).decode()
 
 
 def digests(planned: Leaves) -> dict[str, str]:

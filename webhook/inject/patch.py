@@ -37,13 +37,16 @@ def build(
     `so_far` is what stands in the pod, `annotations` are ours: a text to set, None to remove.
     Raises `PatchError` if the operations do not make the planned pod.
     """
-    items = {item.name: item for proposal in proposals for item in proposal.containers}
-    volumes = [item for proposal in proposals for item in proposal.volumes]
-    mounts = _fresh_mounts(proposals)
+    items: dict[str, Item] = {}
+    volumes: list[Item] = []
+    for proposal in proposals:
+        items.update(zip(proposal.names, proposal.containers, strict=True))
+        volumes += proposal.volumes
+    mounts = _fresh_mounts(proposals) if volumes else {}
     operations = (
         *_init_containers(so_far.inits, items, arrangement),
-        *_volumes(so_far.volume_list, volumes),
-        *_mounts(so_far.containers, mounts),
+        *(_volumes(so_far.volume_list, volumes) if volumes else ()),
+        *(_mounts(so_far.containers, mounts) if mounts else ()),
         *_annotations(pod, annotations),
     )
     if not operations:
@@ -86,8 +89,6 @@ def _reordered(
 
 
 def _volumes(current: Sequence[Json], items: Sequence[Item]) -> Iterator[Operation]:
-    if not items:
-        return
     path = "/spec/volumes"
     index = {str(volume.get("name")): i for i, volume in enumerate(current)}
     fresh: list[Json] = []
@@ -125,24 +126,25 @@ def _append(path: str, values: Sequence[Json], *, exists: bool) -> Iterator[Oper
 
 def _annotations(pod: Json, annotations: Mapping[str, str | None]) -> Iterator[Operation]:
     current = mapping(mapping(pod.get("metadata")).get("annotations"))
-    wanted = {name: value for name, value in annotations.items() if value is not None}
     if not current:
+        wanted = {name: value for name, value in annotations.items() if value is not None}
         if wanted and not isinstance(pod.get("metadata"), dict):
             yield _add("/metadata", {"annotations": wanted})
         elif wanted:
             yield _add("/metadata/annotations", wanted)
         return
     for name, value in annotations.items():
-        yield from _annotation(f"/metadata/annotations/{escape(name)}", current.get(name), value)
+        now = current.get(name)
+        if now != value:
+            yield _annotation(f"/metadata/annotations/{escape(name)}", now, value)
 
 
-def _annotation(path: str, now: object, wanted: str | None) -> Iterator[Operation]:
-    if wanted is None and now is not None:
-        yield {"op": "remove", "path": path}
-    elif now is None and wanted is not None:
-        yield _add(path, wanted)
-    elif now != wanted:
-        yield {"op": "replace", "path": path, "value": wanted}
+def _annotation(path: str, now: object, wanted: str | None) -> Operation:
+    if wanted is None:
+        return {"op": "remove", "path": path}
+    if now is None:
+        return _add(path, wanted)
+    return {"op": "replace", "path": path, "value": wanted}
 
 
 def _add(path: str, value: Any) -> Operation:
@@ -193,19 +195,20 @@ def _target(
             else c
             for i, c in enumerate(spec["containers"])
         ]
-    metadata = pod.get("metadata")
-    annotated = _annotated(mapping(metadata), annotations)
-    unchanged = annotated == mapping(metadata)
-    return {**pod, "spec": spec, **({} if unchanged else {"metadata": annotated})}
+    target = {**pod, "spec": spec}
+    metadata = mapping(pod.get("metadata"))
+    annotated = _annotated(metadata, annotations)
+    if annotated is not metadata:
+        target["metadata"] = annotated
+    return target
 
 
 def _annotated(metadata: Json, annotations: Mapping[str, str | None]) -> Json:
-    current = dict(metadata.get("annotations") or {})
+    before = metadata.get("annotations") or {}
+    after = dict(before)
     for name, value in annotations.items():
-        if value is None:
-            current.pop(name, None)
-        else:
-            current[name] = value
-    if not current and not metadata.get("annotations"):
-        return metadata
-    return {**metadata, "annotations": current}
+        if value is not None:
+            after[name] = value
+        elif name in after:
+            del after[name]
+    return metadata if after == before else {**metadata, "annotations": after}

@@ -8,6 +8,7 @@ blocks one at the end; `before` and `after` move a block only as far as they dem
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 import msgspec
 
@@ -36,6 +37,10 @@ class Arrangement(msgspec.Struct, frozen=True):
     contradictions: tuple[tuple[str, str], ...]
 
 
+_NONE: frozenset[str] = frozenset()
+_is_last = attrgetter("last")
+
+
 class _Bounds(msgspec.Struct, frozen=True):
     low: int
     high: int
@@ -49,9 +54,9 @@ def arrange(
 
     `current` are the names of the pod's init containers, `blocks` are in planning order.
     """
-    chain = [b for b in blocks if not b.last] + [b for b in blocks if b.last]
+    chain = sorted(blocks, key=_is_last)  # stable
     if not current:  # most pods
-        return Arrangement(tuple(n for b in chain for n in b.names), frozenset(), ())
+        return Arrangement(tuple([n for b in chain for n in b.names]), _NONE, ())
     ours = {name for block in chain for name in block.names}
     foreign = [name for name in current if name not in ours]
     bounds, contradictions = _bounds(chain, foreign, keep_first)

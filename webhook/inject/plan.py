@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from webhook.expression.activation import Scope
-from webhook.inject import compare, ours, render, resources
+from webhook.inject import compare, ours, render
 from webhook.inject.compare import State
 from webhook.inject.decision import Code, LeftOutError
 from webhook.inject.match import Subject, mapping, normal_path, objects
@@ -47,9 +47,13 @@ class Mount(msgspec.Struct, frozen=True):
 
 
 class Proposal(msgspec.Struct, frozen=True):
-    """Everything one policy does to one pod. `changed` are fields that others made otherwise."""
+    """Everything one policy does to one pod. `changed` are fields that others made otherwise.
+
+    `names` are those of `containers`.
+    """
 
     policy: Policy
+    names: tuple[str, ...]
     containers: tuple[Item, ...]
     volumes: tuple[Item, ...]
     mounts: tuple[Mount, ...]
@@ -62,36 +66,42 @@ class Standing(msgspec.Struct):
     marker: Marker
     init: dict[str, Json]
     inits: list[Json]
-    volumes: dict[str, Json]
     volume_list: list[Json]
     containers: list[Json]
     names: set[str]
     # What earlier policies took: names of containers and "volume/NAME"; (container, path).
     reserved: set[str] = set()
     mounted: set[tuple[str, str]] = set()
+    _volumes: dict[str, Json] | None = None
+
+    @property
+    def volumes(self) -> dict[str, Json]:
+        """The pod's volumes by name; most policies have none and do not ask."""
+        if self._volumes is None:
+            self._volumes = {str(v.get("name")): v for v in self.volume_list}
+        return self._volumes
 
     def reserve(self, proposal: Proposal) -> None:
         """Keep the names of an applied policy from those after it."""
-        self.reserved.update(item.name for item in proposal.containers)
-        self.reserved.update(f"volume/{item.name}" for item in proposal.volumes)
-        self.mounted.update(
-            (m.container, normal_path(m.mount["mountPath"])) for m in proposal.mounts
-        )
+        self.reserved.update(proposal.names)
+        for item in proposal.volumes:
+            self.reserved.add(f"volume/{item.name}")
+        for one in proposal.mounts:
+            self.mounted.add((one.container, normal_path(one.mount["mountPath"])))
 
 
 def standing(whole: Subject, marker: Marker) -> Standing:
     """The pod before any policy."""
     inits = objects(whole.spec.get("initContainers"))
-    volumes = objects(whole.spec.get("volumes"))
+    containers = whole.containers
     others = objects(whole.spec.get("ephemeralContainers"))
     return Standing(
         marker=marker,
-        init={str(c.get("name")): c for c in inits},
+        init={str(c.get("name")): c for c in inits} if inits else {},
         inits=inits,
-        volumes={str(v.get("name")): v for v in volumes},
-        volume_list=volumes,
-        containers=whole.containers,
-        names={str(c.get("name")) for c in (*whole.containers, *others)},
+        volume_list=objects(whole.spec.get("volumes")),
+        containers=containers,
+        names={str(c.get("name")) for c in (*containers, *others)},
     )
 
 
@@ -109,36 +119,43 @@ def propose(
 
     `force` is true where `optOut: Forbid` binds: then fields that others changed are set again.
     """
-    system = operating_system(subject.spec)
-    for index, step in enumerate(policy.steps):
-        if step.os != system:
-            raise LeftOutError(
-                Code.OS_UNSUPPORTED,
-                f"steps[{index}].os",
-                f"{step.os}, but the pod runs on {system}",
-            )
-    lent = render.Lent(subject, resources.model(subject.containers))
+    _check_system(policy, operating_system(subject.spec))
+    lent = render.lent(subject)
     changed: list[str] = []
-    containers = []
+    containers, names = [], []
     for index, step in enumerate(policy.steps):
-        where = f"steps[{index}]"
-        rendered = render.render(step, where, lent, scope, parameters)
-        item, foreign = _held(rendered, so_far, f"{where}.name", force=force, mirrors=mirrors)
+        rendered = render.render(step, index, lent, scope, parameters)
+        item, foreign = _held(rendered, so_far, index, force=force, mirrors=mirrors)
         containers.append(item)
-        changed += (f"{item.name}: {path}" for path in foreign)
-    volumes = []
+        names.append(item.name)
+        for path in foreign:
+            changed.append(f"{item.name}: {path}")
+    volumes, mounts = [], []
     for index in range(len(policy.volumes)):
         item, foreign = _held_volume(policy, index, so_far, force=force)
         volumes.append(item)
-        changed += (f"volume {item.name}: {path}" for path in foreign)
-    # Mounts of applications are only ever added: one that cannot be set again is a conflict.
-    marked = None if force else so_far.marker.mounts
-    mounts = tuple(_mounts(policy, so_far, marked, changed))
-    return Proposal(policy, tuple(containers), tuple(volumes), mounts, tuple(changed))
+        for path in foreign:
+            changed.append(f"volume {item.name}: {path}")
+    if volumes:
+        # Mounts of applications are only ever added: one that cannot be set again is a conflict.
+        marked = None if force else so_far.marker.mounts
+        mounts = list(_mounts(policy, so_far, marked, changed))
+    return Proposal(
+        policy, tuple(names), tuple(containers), tuple(volumes), tuple(mounts), tuple(changed)
+    )
+
+
+def _check_system(policy: Policy, system: str) -> None:
+    for index, step in enumerate(policy.steps):
+        if step.os != system:
+            detail = f"{step.os}, but the pod runs on {system}"
+            raise LeftOutError(Code.OS_UNSUPPORTED, f"steps[{index}].os", detail)
 
 
 def operating_system(spec: Json) -> str:
     """The pod's operating system: what it says, else its node selector, else linux."""
+    if "os" not in spec and "nodeSelector" not in spec:
+        return "linux"
     name = mapping(spec.get("os")).get("name") or mapping(spec.get("nodeSelector")).get(
         "kubernetes.io/os"
     )
@@ -148,22 +165,24 @@ def operating_system(spec: Json) -> str:
 def _held(
     rendered: render.Rendered,
     so_far: Standing,
-    where: str,
+    index: int,
     *,
     force: bool,
     mirrors: tuple[Glob, ...],
 ) -> tuple[Item, tuple[str, ...]]:
-    """A container held against the pod, and the fields in which others changed it."""
+    """A step's container held against the pod, and the fields in which others changed it."""
     name = rendered.name
     if name in so_far.names or name in so_far.reserved:
-        raise LeftOutError(Code.CONFLICT, where, f"a container {name} is already there")
+        detail = f"a container {name} is already there"
+        raise LeftOutError(Code.CONFLICT, f"steps[{index}].name", detail)
     present = so_far.init.get(name)
     if present is None:
         return Item(name, rendered.digests, None, rendered.container), ()
     marked = so_far.marker.containers.get(name)
     outcome = compare.compare(rendered.container, present, marked, force=force, mirrors=mirrors)
     if outcome.state is State.FOREIGN:
-        raise LeftOutError(Code.CONFLICT, where, f"an init container {name} is already there")
+        detail = f"an init container {name} is already there"
+        raise LeftOutError(Code.CONFLICT, f"steps[{index}].name", detail)
     return Item(name, rendered.digests, present, outcome.value), outcome.changed
 
 

@@ -35,23 +35,33 @@ class Rendered(msgspec.Struct, frozen=True):
 
 
 class Lent(msgspec.Struct, frozen=True):
-    """What the pod lends to its steps: itself, to borrow from, and the size of a container."""
+    """What the pod lends to its steps: itself, to borrow from, and the size of a container.
+
+    `fixed_user` is false where the platform assigns users.
+    """
 
     subject: Subject
     size: resources.Size
+    fixed_user: bool
 
 
-def render(step: Step, where: str, lent: Lent, scope: Scope, parameters: Parameters) -> Rendered:
+def lent(subject: Subject) -> Lent:
+    """What a pod lends."""
+    return Lent(subject, resources.model(subject.containers), _fixed_user(subject))
+
+
+def render(step: Step, index: int, lent: Lent, scope: Scope, parameters: Parameters) -> Rendered:
     """The container that a step becomes in this pod.
 
-    `where` is the step's field in the policy, for reasons. Raises `LeftOutError` when a template
+    `index` is the step's place in its policy, for reasons. Raises `LeftOutError` when a template
     fails or there is nothing to borrow from.
     """
     subject = lent.subject
     guaranteed = step.sidecar and resources.guaranteed(subject.pod)
-    fixed = _fixed(step, lent.size, guaranteed, _fixed_user(subject))
+    fixed = _fixed(step, lent.size, guaranteed, lent.fixed_user)
     if not fixed.moving:
         return fixed.rendered
+    where = f"steps[{index}]"
     container, digests = dict(fixed.rendered.container), dict(fixed.rendered.digests)
     _fill(container, fixed.holes, where, scope, parameters)
     if step.borrow is not None:
@@ -62,9 +72,8 @@ def render(step: Step, where: str, lent: Lent, scope: Scope, parameters: Paramet
     if step.guarded:
         _guard(container, where)
         container = rules.stored(container)
-    for name in fixed.moving:
-        if name in container:
-            digests.update(ours.digests(ours.leaves({name: container[name]})))
+    moved = {name: container[name] for name in fixed.moving if name in container}
+    digests.update(ours.digests(ours.leaves(moved)))
     return Rendered(step.name, container, digests)
 
 

@@ -12,12 +12,16 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, TypeGuard
 
+import msgspec
+
 from webhook.policy import quantity
 
 Json = Mapping[str, Any]
 
 COPIED = ("cpu", "memory", "ephemeral-storage")
 _LONGEST = 128  # characters of an amount; the API server takes any number of digits
+_REMEMBERED = 4096  # bytes of what is declared: what an author chooses must not fill the memory
+_encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder().decode
 _NONE: Json = {}
 _NOTHING = Fraction(0)
 
@@ -66,6 +70,19 @@ def model(containers: Sequence[Json]) -> Size:
     equals), requests *and* limits exactly as declared, as (section, (resource, amount)) pairs: two
     pods of one size give equal values. Empty when it declares none of them.
     """
+    declared = tuple([_encode(container.get("resources")) for container in containers])
+    if sum(map(len, declared)) > _REMEMBERED:
+        return _model(containers)
+    return _known_model(declared)
+
+
+@lru_cache(maxsize=2048)
+def _known_model(declared: tuple[bytes, ...]) -> Size:
+    """The model of containers by the JSON of their `resources`: pods of one workload are alike."""
+    return _model([{"resources": _decode(text)} for text in declared])
+
+
+def _model(containers: Sequence[Json]) -> Size:
     if not containers:
         return ()
     largest = containers[0] if len(containers) == 1 else max(containers, key=_memory)

@@ -6,16 +6,13 @@ which wins over the list of excluded namespaces. A pod can leave itself out, nev
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any
 
 from webhook.inject.decision import Code, Options, Reason
-from webhook.inject.match import Subject, mapping
+from webhook.inject.match import Subject
 from webhook.policy.namespace import Namespace
 from webhook.review.request import Request
-
-Json = Mapping[str, Any]
 
 INJECT = "initject.dev/inject"
 ENFORCE = "initject.dev/enforce"
@@ -46,7 +43,12 @@ def outside(request: Request) -> Reason | None:
         return Reason(
             Code.NO_POD, field="request.object", detail="a creation of pods without a pod"
         )
-    if _MIRROR in mapping(mapping(pod.get("metadata")).get("annotations")):
+    return None
+
+
+def mirror(whole: Subject) -> Reason | None:
+    """Why a pod is none that anybody could change: it only shows a static one of its node."""
+    if _MIRROR in whole.annotations:
         return Reason(Code.MIRROR_POD, field=f"metadata.annotations[{_MIRROR}]")
     return None
 

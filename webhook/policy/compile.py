@@ -70,6 +70,7 @@ def _compile(written: Written, findings: list[Finding], newer: bool) -> compiled
         reject_error=spec.on_error == "Reject",
         forbid_opt_out=spec.opt_out == "Forbid",
         audit=spec.mode == "Audit",
+        sized=any("resources" in step.container for step in steps),
         reads=reads,
         cost=sum(c.expression.cost for c in conditions) + sum(hole.cost for hole in holes),
         # Whether opting out is forbidden is said by a label of the namespace.

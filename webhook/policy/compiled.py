@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from webhook.expression.environment import Expression
@@ -15,9 +15,18 @@ from webhook.policy.selector import Selector
 Path = tuple[str | int, ...]
 
 
+# In the order in which they are asked: cheap ones first, for a review stops at the first that does
+# not hold; the selector of namespaces last, since it alone can be unknown.
+CLAUSES = ("namespaces", "workloads", "service_accounts", "pod_selector", "annotations", "images",
+           "namespace_selector")  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Clauses:
-    """A `match` or one entry of `exclude`: what is None is no clause, the rest must all hold."""
+    """A `match` or one entry of `exclude`: what is None is no clause, the rest must all hold.
+
+    `present` names and holds those that are not None, in the order of `CLAUSES`.
+    """
 
     namespace_selector: Selector | None = None
     namespaces: tuple[Glob, ...] | None = None
@@ -26,6 +35,11 @@ class Clauses:
     workloads: tuple[str, ...] | None = None
     service_accounts: tuple[Glob, ...] | None = None
     images: tuple[Glob, ...] | None = None
+    present: tuple[tuple[str, Any], ...] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        all_ = ((name, getattr(self, name)) for name in CLAUSES)
+        object.__setattr__(self, "present", tuple(one for one in all_ if one[1] is not None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +134,7 @@ class Policy:
     reject_error: bool
     forbid_opt_out: bool
     audit: bool
+    sized: bool  # writes resources itself: injecting it may cost
     reads: Reads  # of all its expressions and templates
     cost: int  # of all its expressions and templates together, in the unit of `expression.bounds`
     needs_namespace: bool  # depends on a namespace's labels or annotations
