@@ -47,8 +47,9 @@ class Line:
 def main() -> int:
     """Measure, print, and give 1 when a demand is missed."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=3, help="of load, each time")
-    parser.add_argument("--rounds", type=int, default=3, help="of which the best counts")
+    parser.add_argument("--seconds", type=float, default=1, help="of load, each time")
+    parser.add_argument("--rounds", type=int, default=9, help="of which the median counts")
+    parser.add_argument("--reviews", type=int, default=100_000, help="for the memory")
     parser.add_argument("--long", action="store_true", help="a million reviews for the memory")
     options = parser.parse_args()
     began = time.perf_counter()
@@ -59,7 +60,7 @@ def main() -> int:
         lines = [
             *starts(),
             *costs(folder, options.seconds, options.rounds),
-            *memory(folder, 1_000_000 if options.long else 100_000, 3600 if options.long else 30),
+            *memory(folder, *((1_000_000, 3600) if options.long else (options.reviews, 60))),
             start(folder),
         ]
     print()
@@ -72,8 +73,19 @@ def main() -> int:
     return 0 if all(line.holds for line in lines) else 1
 
 
+@dataclass(frozen=True)
+class Pair:
+    """Two loads whose costs are compared, each a server and the review that it is sent."""
+
+    what: str
+    limit: float
+    one: tuple[load.Server, bytes]
+    other: tuple[load.Server, bytes]
+    least: bool = False
+
+
 def costs(folder: Path, seconds: float, rounds: int) -> list[Line]:
-    """CPU per review of each server, as ratios of the best of interleaved rounds."""
+    """CPU per review as ratios: both loads of a pair follow each other in every round."""
     small, large = inputs.review(inputs.SMALL), inputs.review(inputs.LARGE)
     nobody = inputs.review(inputs.SMALL, app="unconcerned")
     with contextlib.ExitStack() as stack:
@@ -86,67 +98,57 @@ def costs(folder: Path, seconds: float, rounds: int) -> list[Line]:
         obvious = served(load.contender("obvious", folder))
         hundred = served(load.initject(folder / "hundred.yaml", folder))
         one = served(load.initject(folder / "one.yaml", folder))
-        ten_thousand = served(load.initject(folder / "ten-thousand.yaml", folder))
-        runs = {
-            "floor": (floor, small),
-            "obvious FastAPI handler": (obvious, small),
-            "100 policies, one applies": (hundred, small),
-            "floor, the unconcerned pod": (floor, nobody),
-            "100 policies, none applies": (hundred, nobody),
-            "1 policy that does not apply": (one, nobody),
-            "10,000 policies that do not apply": (ten_thousand, nobody),
-            "floor, 80 KB": (floor, large),
-            "100 policies, one applies, 80 KB": (hundred, large),
-        }
-        for server in (floor, obvious, hundred, one, ten_thousand):
+        many = served(load.initject(folder / "ten-thousand.yaml", folder))
+        concerned, smallest = (hundred, small), (floor, small)
+        pairs = (
+            Pair(
+                "a review that one of 100 policies concerns, to the floor", 2.2, concerned, smallest
+            ),
+            Pair(
+                "reviews per second, to the obvious FastAPI handler",
+                5,
+                (obvious, small),
+                concerned,
+                least=True,
+            ),
+            Pair("10,000 policies that do not apply, to one", 1.1, (many, nobody), (one, nobody)),
+            Pair(
+                "a pod that no policy concerns, to the floor",
+                1.15,
+                (hundred, nobody),
+                (floor, nobody),
+            ),
+            Pair(
+                "a pod of 80 KB, to the floor on the same body",
+                2.5,
+                (hundred, large),
+                (floor, large),
+            ),
+        )
+        for server in (floor, obvious, hundred, one, many):
             load.measure(server, small, 1)
-        each = {name: [] for name in runs}
-        for _ in range(rounds):
-            for name, (server, body) in runs.items():
-                each[name].append(load.measure(server, body, seconds))
-    print(f"{'':36} {'µs CPU':>10} {'spread':>8} {'1/s':>9}")
-    for name, found in each.items():
-        us = [cost.each for cost in found]
-        rate = max(cost.rate for cost in found)
-        print(f"{name:36} {min(us):10.1f} {max(us) - min(us):8.1f} {rate:9.0f}")
-    return _ratios({name: min(cost.each for cost in found) for name, found in each.items()})
+        found: dict[str, list[tuple[float, float]]] = {pair.what: [] for pair in pairs}
+        for number in range(rounds):
+            for pair in pairs:
+                found[pair.what].append(_measured(pair, seconds, turned=number % 2 == 1))
+    print(f"{'':58} {'least µs CPU':>17} {'median':>7}  middle half")
+    return [_line(pair, found[pair.what]) for pair in pairs]
 
 
-def _ratios(us: dict[str, float]) -> list[Line]:
-    one = us["100 policies, one applies"]
-    return [
-        Line(
-            "a review that one of 100 policies concerns, to the floor",
-            one / us["floor"],
-            "times",
-            2.2,
-        ),
-        Line(
-            "reviews per second, to the obvious FastAPI handler",
-            us["obvious FastAPI handler"] / one,
-            "times",
-            5,
-            least=True,
-        ),
-        Line(
-            "10,000 policies that do not apply, to one",
-            us["10,000 policies that do not apply"] / us["1 policy that does not apply"],
-            "times",
-            1.1,
-        ),
-        Line(
-            "a pod that no policy concerns, to the floor",
-            us["100 policies, none applies"] / us["floor, the unconcerned pod"],
-            "times",
-            1.15,
-        ),
-        Line(
-            "a pod of 80 KB, to the floor on the same body",
-            us["100 policies, one applies, 80 KB"] / us["floor, 80 KB"],
-            "times",
-            2.5,
-        ),
-    ]
+def _measured(pair: Pair, seconds: float, *, turned: bool) -> tuple[float, float]:
+    """Microseconds of both loads; `turned` takes the other one first, so that a drift cancels."""
+    loads = (pair.other, pair.one) if turned else (pair.one, pair.other)
+    first, second = [load.measure(server, body, seconds).each for server, body in loads]
+    return (second, first) if turned else (first, second)
+
+
+def _line(pair: Pair, found: list[tuple[float, float]]) -> Line:
+    ratios = [one / other for one, other in found]
+    value = statistics.median(ratios)
+    low, _, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else (value,) * 3
+    least = " / ".join(f"{min(us):.1f}" for us in zip(*found, strict=True))
+    print(f"{pair.what:58} {least:>17} {value:7.2f}  {low:.2f} to {high:.2f}")
+    return Line(pair.what, value, "times", pair.limit, pair.least)
 
 
 def memory(folder: Path, reviews: int, seconds: float) -> Iterator[Line]:

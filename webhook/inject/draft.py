@@ -10,7 +10,7 @@ import msgspec
 
 from webhook.inject import ours, patch, place, plan, resources
 from webhook.inject.decision import Code, Decision, LeftOutError, Options, Reason
-from webhook.inject.match import Subject, mapping, objects, texts
+from webhook.inject.match import Subject, mapping, objects
 from webhook.inject.plan import Proposal, Standing
 from webhook.policy import quantity
 from webhook.policy.compiled import Policy
@@ -21,7 +21,7 @@ Json = Mapping[str, Any]
 class Draft(msgspec.Struct):
     """A decision in the making; `start` makes one of a pod."""
 
-    pod: Json
+    whole: Subject
     marker: ours.Marker
     so_far: Standing
     applied: list[Proposal] = []
@@ -57,7 +57,7 @@ class Draft(msgspec.Struct):
 
 def start(whole: Subject, marker: ours.Marker) -> Draft:
     """The draft of a pod before any policy."""
-    return Draft(whole.pod, marker, plan.standing(whole, marker))
+    return Draft(whole, marker, plan.standing(whole, marker))
 
 
 def _rejects(policy: Policy, code: Code) -> bool:
@@ -74,7 +74,7 @@ def finished(draft: Draft, options: Options, *, enforcing: bool) -> Decision:
         ours.MARKER: _marker(draft, enforcing=enforcing),
         ours.SKIPPED: ",".join(draft.skipped) or None,
     }
-    if not _has_room(draft.pod, annotations):
+    if not _has_room(draft.whole.annotations, annotations):
         return _without_room(draft)
     audit = _audit_annotations(draft)
     blocks = [_block(proposal) for proposal in draft.applied]
@@ -83,10 +83,10 @@ def finished(draft: Draft, options: Options, *, enforcing: bool) -> Decision:
         draft.reasons.append(Reason(Code.PLACEMENT, key, "placement", clause))
         draft.warnings.append(f"initject policy {key}: placement: {clause}")
     operations, after = patch.build(
-        draft.pod, draft.so_far, draft.applied, arrangement, annotations
+        draft.whole.pod, draft.so_far, draft.applied, arrangement, annotations
     )
     if any(proposal.policy.sized for proposal in draft.applied):
-        draft.reasons += _costs(draft.pod, after)
+        draft.reasons += _costs(draft.whole.pod, after)
     return Decision(
         patch=operations,
         pod=after,
@@ -101,16 +101,13 @@ def finished(draft: Draft, options: Options, *, enforcing: bool) -> Decision:
 _ROOM = 256 * 1024
 
 
-def _has_room(pod: Json, ours_: Mapping[str, str | None]) -> bool:
+def _has_room(others: Mapping[str, str], ours_: Mapping[str, str | None]) -> bool:
     """Whether the pod's annotations and ours stay within what the API server takes."""
-    others = texts(mapping(pod.get("metadata")).get("annotations"))
-    characters = sum(map(len, others)) + sum(map(len, others.values()))
-    for key, text in ours_.items():
-        characters += len(key) + len(text or "")
-    if characters * 4 <= _ROOM:  # UTF-8 at its widest: no need to encode
-        return True
     wanted = {**others, **ours_}
-    return sum(len(f"{key}{text}".encode()) for key, text in wanted.items() if text) <= _ROOM
+    said = [text for text in wanted.values() if text]
+    if sum(map(len, (*wanted, *said))) * 4 <= _ROOM:  # UTF-8 at its widest: no need to encode
+        return True
+    return sum(len(f"{name}{text}".encode()) for name, text in wanted.items() if text) <= _ROOM
 
 
 def _without_room(draft: Draft) -> Decision:
@@ -123,7 +120,7 @@ def _without_room(draft: Draft) -> Decision:
     if draft.denials:
         return _denied(draft)
     return Decision(
-        pod=draft.pod,
+        pod=draft.whole.pod,
         warnings=tuple(draft.warnings),
         reasons=tuple(draft.reasons),
         audit=_stated({"skipped": draft.skipped, "audited": draft.audited}),

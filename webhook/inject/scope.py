@@ -100,6 +100,8 @@ def left_alone(whole: Subject, namespace: Namespace | None, options: Options) ->
 
 def opted_out(whole: Subject) -> Reason | None:
     """The pod's own word against injection, by label or annotation, or None."""
+    if INJECT not in whole.labels and INJECT not in whole.annotations:
+        return None
     for place, texts in (("labels", whole.labels), ("annotations", whole.annotations)):
         if (value := texts.get(INJECT)) in _OFF:
             return Reason(
