@@ -19,3 +19,13 @@ def test_an_amount_of_a_thousand_digits_is_none() -> None:
     assert (("requests", (("cpu", "1"),)),) == resources.model(
         [{"resources": {"requests": section}}]
     )
+
+
+def test_many_containers_are_sized_as_few_are() -> None:
+    """Containers that declare more than is remembered have the model that a few would have."""
+    small = {"name": "a", "resources": {"requests": {"memory": "64Mi"}}}
+    large = {"name": "b", "resources": {"limits": {"memory": "1Gi"}, "requests": {"cpu": "1"}}}
+
+    expected = (("limits", (("memory", "1Gi"),)), ("requests", (("cpu", "1"),)))
+    assert expected == resources.model([small, large])
+    assert expected == resources.model([*[small] * 500, large])
