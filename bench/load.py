@@ -128,7 +128,15 @@ def _wrk(port: int, body: bytes, seconds: float) -> int:
             f'wrk.method = "POST"\nwrk.body = io.open("{folder}/body", "rb"):read("*a")\n'
             'wrk.headers["Content-Type"] = "application/json"\n'
         )
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}s", "-s", str(script)]
+        command = [
+            "wrk",
+            "-t1",
+            "--timeout=60s",
+            f"-c{CONNECTIONS}",
+            f"-d{seconds:.0f}s",
+            "-s",
+            str(script),
+        ]
         url = f"https://127.0.0.1:{port}/mutate?timeout=10s"
         done = subprocess.run(
             [*command, url], preexec_fn=pin(LOAD_CORE), text=True, capture_output=True, check=True
