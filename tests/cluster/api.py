@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import ssl
 from dataclasses import dataclass, field
@@ -73,7 +74,17 @@ class Api:
     ) -> Answer:
         """One request; as the administrator, or as `user`."""
         headers = user.headers() if user else []
-        answer = self.inside(self._client.request, method, path, json=body, headers=headers)
+        return self._ask(method, path, json=body, headers=headers)
+
+    def apply(self, value: Json) -> Answer:
+        """Create or change an object as `kubectl apply --server-side --force-conflicts` does."""
+        query = "?fieldManager=tests&force=true&fieldValidation=Strict"
+        path = f"{collection(value)}/{value['metadata']['name']}{query}"
+        headers = {"Content-Type": "application/apply-patch+yaml"}
+        return self._ask("PATCH", path, content=json.dumps(value), headers=headers)
+
+    def _ask(self, method: str, path: str, **more: Any) -> Answer:
+        answer = self.inside(self._client.request, method, path, **more)
         warnings = tuple(
             re.sub(r"\\(.)", r"\1", text)
             for header in answer.headers.get_list("warning")

@@ -13,6 +13,7 @@ import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,14 +62,21 @@ def described(kind: str, content: bytes, **more: Any) -> dict[str, Any]:
     return {"mediaType": kind, "digest": digest(content), "size": len(content), **more}
 
 
-def write(name: str, out: Path, entries: dict[str, str], command: list[str]) -> None:
-    """Write the image NAME that runs `command` into the tar `out`."""
+def write(
+    name: str | Sequence[str],
+    out: Path,
+    entries: dict[str, str],
+    command: list[str],
+    *,
+    entrypoint: Sequence[str] = (),
+) -> None:
+    """Write an image that runs `command` into the tar `out`, under its name or names."""
     files = layer(entries)
     config = json.dumps(
         {
             "architecture": "amd64",
             "os": "linux",
-            "config": {"Env": ["PATH=/bin"], "Cmd": command},
+            "config": {"Env": ["PATH=/bin"], "Cmd": command, "Entrypoint": list(entrypoint)},
             "rootfs": {"type": "layers", "diff_ids": [digest(files)]},
             "history": [{}],
         }
@@ -81,12 +89,17 @@ def write(name: str, out: Path, entries: dict[str, str], command: list[str]) -> 
             "layers": [described(f"{OCI}.layer.v1.tar", files)],
         }
     ).encode()
-    named = {"io.containerd.image.name": name}
-    top = described(f"{OCI}.manifest.v1+json", manifest, annotations=named)
+    names = [name] if isinstance(name, str) else name
+    tops = [
+        described(
+            f"{OCI}.manifest.v1+json", manifest, annotations={"io.containerd.image.name": one}
+        )
+        for one in names
+    ]
     with tarfile.open(out, "w") as archive:
         add_bytes(archive, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
         add_bytes(
-            archive, "index.json", json.dumps({"schemaVersion": 2, "manifests": [top]}).encode()
+            archive, "index.json", json.dumps({"schemaVersion": 2, "manifests": tops}).encode()
         )
         for blob in (config, manifest, files):
             add_bytes(archive, f"blobs/sha256/{digest(blob)[7:]}", blob)

@@ -40,6 +40,13 @@ def mirror(pod: Json) -> None:
             container["image"] = f"mirror.example.com/{image}"
 
 
+def turn_around(pod: Json) -> None:
+    """Turns the order of all init containers around, once."""
+    if "turned" not in pod["metadata"].setdefault("labels", {}):
+        pod["spec"].get("initContainers", []).reverse()
+        pod["metadata"]["labels"]["turned"] = "yes"
+
+
 def forget(pod: Json) -> None:
     """Takes our marker away."""
     pod["metadata"].get("annotations", {}).pop("initject.dev/injected", None)
@@ -50,6 +57,7 @@ DEEDS: dict[str, Callable[[Json], None]] = {
     "proxy-in-front": put_proxy_in_front,
     "proxy-behind": put_proxy_behind,
     "mirror": mirror,
+    "turn-around": turn_around,
     "forget": forget,
 }
 

@@ -19,8 +19,10 @@ from pathlib import Path
 
 from tests import needs
 from tests.cluster import machine, plane
+from tests.cluster import node as inner
 from tests.cluster.api import Api, Json
 from tests.cluster.network import Inside
+from tests.cluster.parts import Parts
 from tests.cluster.registration import until
 from tests.house.tree import BIN
 
@@ -94,6 +96,15 @@ class Node:
             yield name
         finally:
             self.api.ask("DELETE", f"/api/v1/namespaces/{name}")
+
+    def load(self, archive: Path) -> None:
+        """Import a further image; a cluster that is not ours cannot be given any."""
+        assert self.cluster is not None, "a node of our own"
+        socket = self.cluster / "containerd" / "containerd.sock"
+        done = inner.ctr(
+            Parts(plane.BINARIES, self.cluster), socket, "images", "import", str(archive)
+        )
+        assert done.returncode == 0, done.stderr
 
     def pod(self, namespace: str, name: str) -> Json:
         """A pod as it is now."""

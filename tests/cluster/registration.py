@@ -80,9 +80,11 @@ def audit(cluster: Path, pod: str) -> list[Json]:
     return [event for event in events if event["objectRef"].get("name") == pod]
 
 
-def until(condition: Callable[[], bool], what: str, *, seconds: float = 20) -> None:
+def until(
+    condition: Callable[[], bool], what: str, *, seconds: float = 20, pause: float = 0.05
+) -> None:
     """Return when `condition` holds; fail when it does not in time."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"not in {seconds:.0f} s: {what}"
-        time.sleep(0.05)
+        time.sleep(pause)

@@ -59,8 +59,10 @@ class Release:
             self.caught_up()
 
     def apply(self, *values: Json) -> None:
-        """As `kubectl apply` does."""
-        apply(self.node, values)
+        """As `kubectl apply` does. A refusal is a fault of the test."""
+        for value in values:
+            answer = self.node.api.apply(value)
+            assert answer.code in {200, 201}, answer.message
 
     def delete(self, *values: Json) -> None:
         """Objects that were applied; those that are gone already are no fault."""
