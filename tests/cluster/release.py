@@ -74,23 +74,42 @@ class Release:
     def caught_up(self) -> None:
         """Return when every replica has what was applied or deleted before.
 
-        A policy of our own shows it, which a pod meets often enough to have met every replica.
+        Both kinds are watched apart, each in the order of its changes: so when a later policy of
+        each kind is Ready, all that came before is seen.
         """
         name = f"probe-{next(PROBES)}"
-        probe = policy(name, match={"namespaces": [self.namespace_of_probes()]})
-        self.apply(probe)
-        until(lambda: all(self.probed(name) for _ in range(6)), "policies are in force")
-        self.delete(probe)
+        space = {"metadata": {"name": name, "namespace": self.namespace_of_probes()}}
+        nothing = {"namespaces": ["nothing-is-called-so"]}
+        probes = [
+            policy(name, match=nothing),
+            policy(name, kind="InitPolicy", match={"workloads": ["Nothing"]}) | space,
+        ]
+        self.apply(*probes)
+        for probe in probes:
+            until(lambda probe=probe: self.is_ready(probe), "policies are in force", seconds=60)
+        self.delete(*probes)
+
+    def is_ready(self, value: Json) -> bool:
+        """Whether a policy is in force on every live replica."""
+        path = f"{collection(value)}/{value['metadata']['name']}"
+        found = self.node.api.ask("GET", path).body.get("status", {}).get("conditions", [])
+        return any(one["type"] == "Ready" and one["status"] == "True" for one in found)
 
     def namespace_of_probes(self) -> str:
         self.node.api.space("initject-probes", {"initject.dev/inject": "enabled"})
         return "initject-probes"
 
-    def probed(self, name: str) -> bool:
-        """Whether a pod that is created now gets the probe's step."""
+    def called(self) -> bool:
+        """Whether the API server has a pod injected: whether it calls us."""
+        name = "called"
+        probe = policy(name, match={"namespaces": [self.namespace_of_probes()]})
+        self.apply(probe)
         pod = testing.pod(name, namespace="initject-probes")
         spec = self.node.api.create(pod, dry_run=True).body.get("spec", {})
-        return any(one["name"] == name for one in spec.get("initContainers", []))
+        found = any(one["name"] == name for one in spec.get("initContainers", []))
+        if found:
+            self.delete(probe)
+        return found
 
 
 def policy(name: str, *, kind: str = "ClusterInitPolicy", **spec: object) -> Json:
@@ -177,7 +196,7 @@ def installed(node: Node) -> Iterator[Release]:
     try:
         apply(node, values)
         release.settled()
-        release.caught_up()
+        until(release.called, "the API server calls us", seconds=60)
         yield release
     finally:
         uninstall(node, values)

@@ -55,12 +55,14 @@ def write_image(pods: Iterable[Json], folder: Path) -> Path:
 def real(pod: Json) -> Json:
     """The pod under a name of its own, for others of its name may be asked for later.
 
-    Without its owner: there is none, so that the collector would delete it.
+    Its owner is of an API that there is not: of one that there is, the collector would find that
+    he does not exist, and delete the pod.
     """
     result = copy.deepcopy(pod)
     if "name" in result["metadata"]:
         result["metadata"]["name"] += "-runs"
-    result["metadata"].pop("ownerReferences", None)
+    for owner in result["metadata"].get("ownerReferences", []):
+        owner["apiVersion"] = "none.example.com/v1"
     result["spec"]["terminationGracePeriodSeconds"] = 0
     return result
 

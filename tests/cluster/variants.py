@@ -78,11 +78,15 @@ def renamed(value: Any, name: str) -> Any:
 
 
 def shrink(spec: Json, arguments: list[str]) -> None:
-    """One replica, with these options."""
+    """One replica, with these options, and without a name of its own.
+
+    Releases beside each other would each write the status of the same policies.
+    """
     spec["replicas"] = 1
     (container,) = spec["template"]["spec"]["containers"]
     kept = [one for one in container["args"] if not one.startswith("--inject")]
     container["args"] = [*kept, *arguments]
+    container["env"] = [one for one in container["env"] if one["name"] != "INITJECT_REPLICA"]
 
 
 class Variant:
