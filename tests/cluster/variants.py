@@ -6,7 +6,6 @@ that is called for pods of its own cases only, whatever their namespace.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
 from typing import Any
 
@@ -50,7 +49,7 @@ def called_for(name: str) -> list[Json]:
 
 def manifests(name: str, arguments: list[str], ca: trustme.CA) -> list[Json]:
     """What makes up the release; each part is named after it."""
-    values = release.trusting(copy.deepcopy(release.rendered()), ca)
+    values = release.trusting(release.rendered_with("mounted-certificate"), ca)
     found = [renamed(value, name) for value in values if value["kind"] in WANTED]
     for value in found:
         if value["kind"] == "Deployment":
