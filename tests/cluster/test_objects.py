@@ -176,7 +176,7 @@ class Asker:
             self.answers[one.name] = self.ask(one)
             if number % 20 == 0:
                 self.reap()
-        until(self.reap, "the kubelet has run every sample", seconds=300)
+        until(self.reap, "the kubelet has run every sample", seconds=600)
 
     def reap(self) -> bool:
         """Delete the pods that have run: the node has no room for all at once. Whether all have."""
