@@ -15,7 +15,7 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,6 @@ import httpx
 from tests.cluster import machine, plane, registration
 from tests.cluster.api import Api, Json, collection
 from tests.cluster.network import Inside
-from tests.cluster.registration import until
 from tests.house.tree import BIN, CHECKOUT
 from webhook import testing
 
@@ -39,6 +38,11 @@ CONFIGURATIONS = (
     registration.PATH,
     registration.PATH.replace("mutating", "validating"),
 )
+
+
+def until(condition: Callable[[], bool], what: str, *, seconds: float = 60) -> None:
+    """Return when `condition` holds; a busy machine takes its time."""
+    registration.until(condition, what, seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True)

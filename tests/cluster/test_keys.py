@@ -12,8 +12,7 @@ import pytest
 from cryptography import x509
 
 from tests.cluster import release, replicas
-from tests.cluster.registration import until
-from tests.cluster.replicas import OWN, Site, load, same, serving
+from tests.cluster.replicas import OWN, Site, load, same, serving, until
 
 
 @pytest.fixture(scope="module")
@@ -78,4 +77,4 @@ def test_a_replica_that_starts_without_the_api_server_waits_for_it(site: Site) -
         until(lambda: bool(one.logged(text)), "it says so")
         assert 503 == one.health("/readyz").status_code
         site.plane.start_api_server()
-        until(one.ready, "it is ready", seconds=30)
+        until(one.ready, "it is ready")

@@ -16,8 +16,7 @@ from certs import files
 from certs.authority import Authority
 from certs.bundle import Bundle
 from tests.cluster import release, replicas
-from tests.cluster.registration import until
-from tests.cluster.replicas import CONFIGURATIONS, POLICY, Site
+from tests.cluster.replicas import CONFIGURATIONS, POLICY, Site, until
 from tests.house.tree import CHECKOUT
 
 FILE_MODE = CHECKOUT / "deploy" / "kustomize" / "overlays" / "file-mode"

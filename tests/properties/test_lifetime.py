@@ -17,7 +17,7 @@ from certs.lifetime import Terms
 from certs.rotator import Rotator, Spread
 
 START = datetime(2026, 11, 25, tzinfo=UTC)
-TERMS = Terms(("initject.initject.svc",), timedelta(hours=1), timedelta(hours=4))
+TERMS = Terms(("initject.initject.svc",), timedelta(minutes=20), timedelta(minutes=30))
 PROPAGATION = 60.0
 HEARD = 50.0  # seconds after which each API server has heard of a configuration
 LAG = 300.0  # seconds for which a replica may miss everything
@@ -103,8 +103,14 @@ def check(world: World, replicas: list[Replica]) -> None:
             assert replica.leaf is None or lifetime.serves(replica.leaf, trusted, world.now)
 
 
+def broken(world: World) -> bool:
+    """Whether the Secret needs somebody who looks."""
+    keys, faults = lifetime.read(world.data)
+    return bool(faults) or keys.leaf is None
+
+
 def lived(data: st.DataObject, disturb: Callable[[World, list[Replica]], None]) -> None:
-    """Some hours of two replicas; `disturb` is called now and then."""
+    """Several lifetimes of two replicas; `disturb` is called now and then."""
     world = World()
     replicas = [Replica(world), Replica(world)]
     for replica in replicas:
@@ -121,7 +127,7 @@ def lived(data: st.DataObject, disturb: Callable[[World, list[Replica]], None]) 
             disturb(world, replicas)
         for number, replica in enumerate(replicas):
             late = world.seconds - replica.looked > LAG - 240
-            if late or turning & (1 << number) or not lifetime.read(world.data)[0].leaf:
+            if late or turning & (1 << number) or broken(world):
                 if overtaken and replica.looked < world.seconds:
                     world.rival = replicas[1 - number].turn
                 replica.turn()
