@@ -120,7 +120,7 @@ def lived(data: st.DataObject, disturb: Callable[[World, list[Replica]], None]) 
         st.sampled_from((5, 20, 61, 240)), st.integers(0, 3), st.booleans(), st.integers(0, 9)
     )
     for seconds, turning, overtaken, disturbed in data.draw(
-        st.lists(steps, min_size=30, max_size=100)
+        st.lists(steps, min_size=30, max_size=60)
     ):
         world.seconds += seconds
         if disturbed == 0:
@@ -135,7 +135,7 @@ def lived(data: st.DataObject, disturb: Callable[[World, list[Replica]], None]) 
         check(world, replicas)
 
 
-@settings(max_examples=8)
+@settings(max_examples=6)
 @given(data=st.data())
 def test_every_leaf_that_is_served_is_trusted_by_every_api_server(data: st.DataObject) -> None:
     """Through renewals and new CAs, with replicas that lag, overtake each other, or start again."""
@@ -149,7 +149,7 @@ def test_every_leaf_that_is_served_is_trusted_by_every_api_server(data: st.DataO
 RUBBISH = b"rubbish"
 
 
-@settings(max_examples=8)
+@settings(max_examples=6)
 @given(data=st.data())
 def test_it_is_trusted_whatever_becomes_of_the_secret(data: st.DataObject) -> None:
     """Emptied, broken in part or as a whole, or put back as it was long ago."""
