@@ -21,7 +21,7 @@ from tests import helm, needs
 from tests.house import tree
 from webhook import __version__
 from webhook.policy import selector
-from webhook.settings import TABLE
+from webhook.settings import TABLE, resolve
 from webhook.telemetry.instruments import INSTRUMENTS
 
 README = "deploy/chart/README.md"
@@ -409,6 +409,93 @@ def test_every_name_follows_from_that_of_the_release(release: str) -> None:
     for flag in ("--service", "--webhook-configuration"):
         assert f"{flag}={name}" in passed
     assert f"--certificate-secret={name}-certificates" in passed
+
+
+# ── Beside kustomize ──
+
+# What one has and the other has not, meant so: helm makes the namespace itself, and a NetworkPolicy
+# depends on the cluster more than anything else here.
+ONLY_CHART, ONLY_KUSTOMIZE = {"NetworkPolicy"}, {"Namespace"}
+RIGHTS = ("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding")
+
+
+@pytest.mark.parametrize(
+    ("overlay", "choice"),
+    [
+        ("cluster-mode", ()),
+        ("file-mode", (*helm.FILES, *helm.SECRET[:1], "certificates.secret.name=initject-tls")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_kustomize_installs_the_same(overlay: str, choice: tuple[str, ...]) -> None:
+    """The same objects with the same content, but for labels; and the same rights in all."""
+    chart, manifests = helm.render(*choice), kustomized(overlay)
+
+    assert ONLY_CHART == kinds(chart) - kinds(manifests)
+    assert ONLY_KUSTOMIZE == kinds(manifests) - kinds(chart)
+    assert rights(chart) == rights(manifests)
+    for kind in kinds(chart) - ONLY_CHART - {"ConfigMap", "CustomResourceDefinition"}:
+        assert alike(kind, chart) == alike(kind, manifests)
+
+
+def kustomized(overlay: str) -> list[Any]:
+    folder = tree.CHECKOUT / "deploy" / "kustomize" / "overlays" / overlay
+    command = [tree.BIN / "kubectl", "kustomize", folder]
+    done = subprocess.run(command, capture_output=True, check=True, text=True)
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def kinds(objects: list[Any]) -> set[str]:
+    return {value["kind"] for value in objects if value["kind"] not in RIGHTS}
+
+
+def rights(objects: list[Any]) -> set[tuple[str, ...]]:
+    return {
+        (value["kind"], group, resource, *sorted(rule.get("resourceNames", [])), ":", verb)
+        for value in objects
+        if value["kind"] in {"ClusterRole", "Role"}
+        for rule in value["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def alike(kind: str, objects: list[Any]) -> dict[str, Any]:
+    """An object without labels by which it is only found; arguments and variables as settings."""
+    value = helm.only(kind, objects)
+    del value["metadata"]["labels"]
+    for found in nodes(value):
+        found.pop("app.kubernetes.io/instance", None)
+    if kind == "Deployment":
+        template = value["spec"]["template"]
+        del template["metadata"]
+        (container,) = template["spec"]["containers"]
+        container["args"], container["env"] = settings(container), []
+        container.setdefault("imagePullPolicy", "IfNotPresent")
+    return dict(value)
+
+
+def nodes(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+    for child in value.values() if isinstance(value, dict) else value:
+        if isinstance(child, dict | list):
+            yield from nodes(child)
+
+
+def settings(container: Any) -> Any:
+    """What `serve` makes of a container's arguments and variables."""
+    given: dict[str, Any] = {}
+    for argument in container["args"][1:]:
+        flag, _, text = argument.partition("=")
+        given.setdefault(FLAGS[flag].name, []).append(text)
+    variables = {entry["name"]: entry.get("value", "of the pod") for entry in container["env"]}
+    single = {k: v if DEFAULTS_MANY[k] else v[-1] for k, v in given.items()}
+    return resolve(single, variables)
+
+
+DEFAULTS_MANY = {setting.name: setting.many for setting in TABLE}
 
 
 # ── Good practices ──
