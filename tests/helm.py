@@ -34,6 +34,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "files-cert-manager": (*FILES, *MANAGED),
     "files-secret": (*FILES, *SECRET),
     "files-config-map": ("source=files", "files.configMap=mine", *SECRET),
+    "answered": ("answered.enabled=true",),
     "all-namespaces": ("inject=all",),
     "nothing-excluded": ("inject=all", "excludedNamespaces=[]"),
     "monitored": (
@@ -80,6 +81,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
         "image.registry=",
         "image.digest=sha256:" + "0" * 64,
         "image.pullSecrets={one,two}",
+        "certificates.own.leafDays=0.5",
         "settings.max-body-bytes=1048576",
         "settings.drain-seconds=7.5",
         "settings.keep-first={restore-wait,first-*}",

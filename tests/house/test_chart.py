@@ -219,6 +219,18 @@ def test_the_definitions_are_those_of_the_model() -> None:
     assert list(yaml.safe_load_all(tree.text("deploy/crds/crds.yaml"))) == made
 
 
+def test_what_holds_pods_to_an_answer_spares_the_namespaces_that_are_never_asked_about() -> None:
+    """Its text is that of kustomize; it binds where the enforcing webhook asks, and nowhere else."""
+    component = "deploy/kustomize/components/answered/policy.yaml"
+    made = helm.render("answered.enabled=true", "fullnameOverride=injector")
+    binding = helm.only("ValidatingAdmissionPolicyBinding", made)["spec"]
+
+    assert tree.text(component) == tree.text("deploy/chart/files/answered.yaml")
+    assert "injector" == binding["policyName"]
+    assert "injector" == helm.only("ValidatingAdmissionPolicy", made)["metadata"]["name"]
+    assert hooks(made)[1]["namespaceSelector"] == binding["matchResources"]["namespaceSelector"]
+
+
 def test_nothing_is_passed_that_serve_does_not_know(objects: list[Any]) -> None:
     """Arguments and variables are settings, and texts that the settings take."""
     container = helm.only("Deployment", objects)["spec"]["template"]["spec"]["containers"][0]
@@ -406,7 +418,7 @@ def test_every_name_follows_from_that_of_the_release(release: str) -> None:
     passed = helm.only("Deployment", made)["spec"]["template"]["spec"]["containers"][0]["args"]
 
     assert {name, f"{name}-certificates"} == wide
-    for flag in ("--service", "--webhook-configuration"):
+    for flag in ("--service", "--webhook-configuration", "--lease"):
         assert f"{flag}={name}" in passed
     assert f"--certificate-secret={name}-certificates" in passed
 
