@@ -220,7 +220,7 @@ def test_the_definitions_are_those_of_the_model() -> None:
 
 
 def test_what_holds_pods_to_an_answer_spares_the_namespaces_that_are_never_asked_about() -> None:
-    """Its text is that of kustomize; it binds where the enforcing webhook asks, and nowhere else."""
+    """Its text is that of kustomize; it binds where the enforcing webhook asks, and not elsewhere."""
     component = "deploy/kustomize/components/answered/policy.yaml"
     made = helm.render("answered.enabled=true", "fullnameOverride=injector")
     binding = helm.only("ValidatingAdmissionPolicyBinding", made)["spec"]
