@@ -49,7 +49,7 @@ def user(bare_node: Node) -> Iterator[Node]:
     registration.until(lambda: gone(node), "an earlier Initject is gone", seconds=120)
     yield node
     node.run("kubectl delete namespace shop initject must --ignore-not-found --wait=false")
-    for path in (node.home / name for name in ("policy.yaml", "shop.yaml", "values.yaml")):
+    for path in (node.home / name for name in ("policy.yaml", "wrong.yaml", "shop.yaml")):
         path.unlink(missing_ok=True)
 
 
@@ -73,12 +73,12 @@ def test_the_page_on_installing_leads_from_nothing_to_the_end(user: Node) -> Non
     assert "hello from Initject\n" in printed
     assert 2 == printed.count("1/1     Running")
 
-    wrong = (user.home / "policy.yaml").read_text().replace("container:", "contaner:")
-    (user.home / "wrong.yaml").write_text(wrong)
-    refused = user.attempt("kubectl apply --validate=ignore --filename wrong.yaml")
+    condition = "  conditions: [{name: many, expression: object.spec.containers.size()}]\n"
+    (user.home / "wrong.yaml").write_text((user.home / "policy.yaml").read_text() + condition)
+    refused = user.attempt("kubectl apply --filename wrong.yaml")
     assert 0 != refused.returncode
-    assert "contaner" in refused.stderr
-    assert "container" in refused.stderr
+    assert 'webhook "validate.initject.dev" denied the request' in refused.stderr
+    assert "conditions[0].expression" in refused.stderr
 
     before = written(user)
     assert all(before)

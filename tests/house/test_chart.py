@@ -220,7 +220,7 @@ def test_the_definitions_are_those_of_the_model() -> None:
 
 
 def test_what_holds_pods_to_an_answer_spares_the_namespaces_that_are_never_asked_about() -> None:
-    """Its text is that of kustomize; it binds where the enforcing webhook asks, and not elsewhere."""
+    """Its text is that of kustomize; it binds where the enforcing webhook asks."""
     component = "deploy/kustomize/components/answered/policy.yaml"
     made = helm.render("answered.enabled=true", "fullnameOverride=injector")
     binding = helm.only("ValidatingAdmissionPolicyBinding", made)["spec"]
@@ -368,7 +368,7 @@ KEYS = {
     ): [*READING, "patch"],
     ("", "secrets", "initject-certificates"): [*READING, "patch"],
 }
-SPEAKING = {
+LEASES = {
     ("coordination.k8s.io", "leases", ""): [*READING, "create", "update", "patch", "delete"],
 }
 
@@ -376,9 +376,9 @@ SPEAKING = {
 @pytest.mark.parametrize(
     ("choice", "expected"),
     [
-        ("defaults", {**POLICIES, **KEYS, **SPEAKING}),
-        ("cert-manager", {**POLICIES, **SPEAKING}),
-        ("files-own", {**KEYS, **SPEAKING}),
+        ("defaults", {**POLICIES, **KEYS, **LEASES}),
+        ("cert-manager", {**POLICIES, **LEASES}),
+        ("files-own", KEYS),
     ],
 )
 def test_the_rights_are_the_least(choice: str, expected: Any) -> None:
@@ -593,8 +593,8 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def alerts() -> dict[str, Any]:
-    rule = helm.only("PrometheusRule", helm.render(*ALL_MONITORED))
+def alerts(*values: str) -> dict[str, Any]:
+    rule = helm.only("PrometheusRule", helm.render(*ALL_MONITORED, *values))
     return {one["alert"]: one for group in rule["spec"]["groups"] for one in group["rules"]}
 
 
@@ -619,6 +619,22 @@ def test_each_alert_fires_when_it_should_and_is_silent_else(rules: Path) -> None
     done = promtool("test", "rules", tests)
 
     assert (0, "") == (done.returncode, done.stdout.replace("SUCCESS", "").partition("FAILED")[2])
+
+
+@pytest.mark.parametrize(
+    ("values", "seconds"),
+    [
+        ((), 7 * 24 * 3600),
+        (("certificates.own.leafDays=0.5",), 2 * 3600),
+        (("certificates.source=cert-manager", "certificates.certManager.duration=24h"), 4 * 3600),
+        (helm.SECRET, 7 * 24 * 3600),
+    ],
+)
+def test_a_certificate_that_lasts_hours_is_no_alert_all_day(
+    values: tuple[str, ...], seconds: int
+) -> None:
+    """The alert comes with a sixth of its life left, and for long ones with a week."""
+    assert f"- time() < {seconds}" in alerts(*values)["InitjectCertificateExpires"]["expr"]
 
 
 def test_every_alert_is_tried(rules: Path) -> None:
