@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import shutil
 from collections.abc import Iterator
 
 import pytest
+import trustme
 
 from tests import needs
-from tests.cluster import registration
+from tests.cluster import registration, release
 from tests.cluster.nodes import Node
 from tests.house import pages
 from tests.house.tree import CHECKOUT, text
 from webhook import testing
 
+DEFINITIONS = needs.CACHE / "tools" / "definitions"
 PAGE = "docs/how-to/install.md"
 # No image can be pulled here; these are on the node.
 IMAGES = {"registry.example.com/tools/busybox:1.37": "localhost/busybox:1"}
@@ -102,3 +106,52 @@ def created(node: Node) -> bool:
     """Whether the API server creates a pod where nobody answers any more."""
     answer = node.api.create(testing.pod("web", namespace="must"), dry_run=True)
     return answer.code == 201
+
+
+def test_with_cert_manager_the_chart_needs_no_right_to_its_keys(user: Node, ca: trustme.CA) -> None:
+    """The Certificate that the chart makes is all that cert-manager needs to bring Initject up."""
+    for path in sorted(needs.file(DEFINITIONS, how="make cluster fetches it").iterdir()):
+        if "cert-manager" in path.name:
+            user.run(f"kubectl apply --server-side --filename={path}")
+    user.run("kubectl wait --for=condition=Established crd/certificates.cert-manager.io")
+    choice = "--set=certificates.source=cert-manager,replicas=1"
+    user.run(f"helm install initject deploy/chart --namespace initject --create-namespace {choice}")
+
+    stand_in(user, ca)
+
+    user.run("kubectl -n initject rollout status deployment/initject --timeout=120s")
+    with user.space() as name:
+        policy = release.policy("managed")
+        user.api.ensure(policy)
+        registration.until(lambda: injected(user, name), "a pod is injected")
+    user.run("helm uninstall initject --namespace initject")
+    user.run("kubectl delete crd --selector app.kubernetes.io/part-of=initject")
+
+
+def stand_in(node: Node, ca: trustme.CA) -> None:
+    """What cert-manager does: issue what Certificates ask for, and register who signed it."""
+    told = json.loads(node.run("kubectl -n initject get certificate initject-tls -o json"))["spec"]
+    pair = ca.issue_cert(*told["dnsNames"])
+    data = {
+        "tls.key": pair.private_key_pem.bytes().decode(),
+        "tls.crt": pair.cert_chain_pems[0].bytes().decode(),
+        "ca.crt": ca.cert_pem.bytes().decode(),
+    }
+    metadata = {"name": told["secretName"], "namespace": "initject"}
+    secret = {"kind": "Secret", "type": "kubernetes.io/tls", "metadata": metadata}
+    node.api.ensure({"apiVersion": "v1", **secret, "stringData": data})
+    bundle = base64.b64encode(ca.cert_pem.bytes()).decode()
+    for kind in ("mutatingwebhookconfiguration", "validatingwebhookconfiguration"):
+        found = json.loads(node.run(f"kubectl get {kind} initject -o json"))
+        annotation = found["metadata"]["annotations"]["cert-manager.io/inject-ca-from"]
+        assert "initject/initject-tls" == annotation
+        patch = [
+            {"op": "add", "path": f"/webhooks/{n}/clientConfig/caBundle", "value": bundle}
+            for n, _ in enumerate(found["webhooks"])
+        ]
+        node.run(f"kubectl patch {kind} initject --type=json --patch='{json.dumps(patch)}'")
+
+
+def injected(node: Node, namespace: str) -> bool:
+    answer = node.api.create(testing.pod("web", namespace=namespace), dry_run=True)
+    return "initContainers" in answer.body["spec"]
