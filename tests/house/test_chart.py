@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from tests import helm, needs
-from tests.house import tree
+from tests.house import test_documentation, tree
 from webhook import __version__
 from webhook.policy import selector
 from webhook.settings import TABLE, resolve
@@ -421,6 +421,36 @@ def test_every_name_follows_from_that_of_the_release(release: str) -> None:
     for flag in ("--service", "--webhook-configuration", "--lease"):
         assert f"{flag}={name}" in passed
     assert f"--certificate-secret={name}-certificates" in passed
+
+
+NEXT = {
+    "defaults": ("initject check policy.yaml", "kubectl label namespace NAME"),
+    "secret": ("kubectl apply -f policy.yaml",),
+    "files-secret": ("--set-file certificates.secret.caBundle=ca.crt", "initject-policies"),
+    "all-namespaces": ("Every namespace is injected but",),
+    "answered": ("kubectl delete validatingadmissionpolicybinding initject",),
+    "bare": ("WARNING: with one replica",),
+    "named": ("rollout status deployment/injector", "mutatingwebhookconfiguration injector"),
+}
+
+
+@pytest.mark.parametrize("choice", NEXT)
+def test_the_notes_say_the_next_step(choice: str) -> None:
+    """What has to be done for what was chosen, in words that can be pasted."""
+    where = ("initject", str(helm.CHART), "--namespace=initject", "--dry-run=client")
+    done = helm.run("install", *where, *_set(choice))
+    notes = done.stdout.partition("\nNOTES:\n")[2]
+
+    assert 0 == done.returncode, done.stderr
+    assert [] == [step for step in NEXT[choice] if step not in notes]
+    assert [] == re.findall(r"<no value>|%!|\{\{", notes)
+    for line in test_documentation.shown(notes):
+        assert [] == test_documentation.mistaken(words(line))
+
+
+def words(line: str) -> list[str]:
+    split = test_documentation.split(line)
+    return split if split[:1] == ["initject"] else []
 
 
 # ── Beside kustomize ──
