@@ -655,7 +655,7 @@ def test_each_alert_fires_when_it_should_and_is_silent_else(rules: Path) -> None
     ("values", "seconds"),
     [
         ((), 7 * 24 * 3600),
-        (("certificates.own.leafDays=0.5",), 2 * 3600),
+        (("settings.leaf-days=0.5",), 2 * 3600),
         (("certificates.source=cert-manager", "certificates.certManager.duration=24h"), 4 * 3600),
         (helm.SECRET, 7 * 24 * 3600),
     ],
