@@ -506,7 +506,7 @@ def rights(objects: list[Any]) -> set[tuple[str, ...]]:
 def alike(kind: str, objects: list[Any]) -> dict[str, Any]:
     """An object without labels by which it is only found; arguments and variables as settings."""
     value = helm.only(kind, objects)
-    del value["metadata"]["labels"]
+    value["metadata"].pop("labels", None)
     for found in nodes(value):
         found.pop("app.kubernetes.io/instance", None)
     if kind == "Deployment":
