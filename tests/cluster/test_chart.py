@@ -40,6 +40,10 @@ apiVersion: v1
 kind: Namespace
 metadata: {name: enforced, labels: {initject.dev/enforce: "true"}}
 """
+BLOCKING = (  # what can refuse a pod
+    *("mutatingwebhookconfigurations", "validatingwebhookconfigurations"),
+    *("validatingadmissionpolicies", "validatingadmissionpolicybindings"),
+)
 DELETIONS = """
 apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -234,7 +238,11 @@ def test_a_release_from_installation_to_the_end(user: User) -> None:
     ]
     user.kubectl("patch", webhook, "--type=json", f"-p={json.dumps(written)}")
 
-    user.helm("upgrade", str(helm.CHART), "--set=replicas=3,webhook.timeoutSeconds=4")
+    user.helm(
+        "upgrade",
+        str(helm.CHART),
+        "--set=replicas=3,webhook.timeoutSeconds=4,answered.enabled=true",
+    )
 
     assert 3 == user.get("deployment/initject")["spec"]["replicas"]
     assert secret["data"] == user.get("secret/initject-certificates")["data"]
@@ -242,11 +250,11 @@ def test_a_release_from_installation_to_the_end(user: User) -> None:
         assert (4, "Q0E=") == (hook["timeoutSeconds"], hook["clientConfig"]["caBundle"])
         assert off in hook["matchConditions"]
 
+    assert 4 == len(user.names(*BLOCKING))
+
     user.helm("uninstall")
 
-    blocking = ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
-    policies = ("validatingadmissionpolicies", "validatingadmissionpolicybindings")
-    assert set() == user.names(*blocking, *policies)
+    assert set() == user.names(*BLOCKING)
     kept = user.names("customresourcedefinitions", "clusterinitpolicies")
     assert {
         "CustomResourceDefinition/clusterinitpolicies.initject.dev",
