@@ -79,7 +79,8 @@ def test_the_two_webhooks_differ_in_when_they_are_asked_and_in_what_failing_mean
 ) -> None:
     """All else is the same: the address, the rules, the deadline."""
     (configuration,) = (m for m in manifests if m["kind"] == "MutatingWebhookConfiguration")
-    differing = {"name", "failurePolicy", "namespaceSelector", "objectSelector"}
+    asked = {"namespaceSelector", "objectSelector", "matchConditions"}
+    differing = {"name", "failurePolicy", *asked}
     one, other = (
         {key: value for key, value in hook.items() if key not in differing}
         for hook in configuration["webhooks"]
