@@ -75,11 +75,11 @@ def established(api: Api, name: str) -> bool:
 @pytest.mark.parametrize("choice", helm.CHOICES)
 def test_the_api_server_takes_every_object(api: Api, choice: str) -> None:
     """With strict validation: no unknown field, no deprecated version, no warning."""
-    api.space("initject")
+    api.space("chart")
 
     answers = {
         f"{value['kind']} {value['metadata']['name']}": api.create(value, dry_run=True)
-        for value in helm.render(*helm.CHOICES[choice])
+        for value in helm.render(*helm.CHOICES[choice], namespace="chart")
     }
 
     there = {201, 409}  # other tests create the definitions, too
@@ -114,7 +114,7 @@ def webhooks(
     folder = tmp_path_factory.mktemp("chart")
     (folder / "policies").mkdir()
     (folder / "policies" / "policy.yaml").write_text(POLICY)
-    objects = helm.render("inject=all")
+    objects = helm.render("inject=all", namespace="chart-itself")
     with serving.serve(cluster, folder, ca, "--inject=all", "--excluded-namespaces=") as running:
         bundle = base64.b64encode(ca.cert_pem.bytes()).decode()
         hooks = [
@@ -146,7 +146,7 @@ SENT: dict[str, tuple[str, Json, Json, bool]] = {
     "enforced-out": ("enforced", {ENFORCE: "true"}, {"class": "system-node-critical"}, True),
     "enforced-mirror": ("enforced", {ENFORCE: "true"}, {"annotations": {MIRROR: "x"}}, False),
     "system": ("kube-public", {}, {}, False),
-    "own": ("initject", {}, {}, False),
+    "own": ("chart-itself", {}, {}, False),
 }
 
 
