@@ -200,9 +200,6 @@ def two_minutes(top: Path, ca: trustme.CA) -> Outage:
     with running(top, ca) as plane:
         names = ["one", "two"]
         plane.start(*names)
-        gone = lease.body("initject-gone", "initject", "gone", 0.0)
-        gone["metadata"]["namespace"] = "initject"
-        plane.api.ensure(gone)
         plane.api.ensure(policy("before", "before"))
         until(lambda: plane.ready("before")[0] == "True", "Ready")
         version = plane.get("before")["metadata"]["resourceVersion"]
@@ -225,6 +222,9 @@ def two_minutes(top: Path, ca: trustme.CA) -> Outage:
         until(lambda: plane.ready("after")[0] == "True", "Ready")
         told = time.monotonic() - began
         after = plane.get("before")["metadata"]["resourceVersion"]
+        gone = lease.body("initject-gone", "initject", "gone", 0.0)
+        gone["metadata"]["namespace"] = "initject"
+        plane.api.ensure(gone)
         until(lambda: "initject-gone" not in plane.replicas(), "what is left of a dead one is gone")
         return Outage(
             away=away,

@@ -90,7 +90,11 @@ class Presence:
 
     async def leave(self) -> None:
         """Delete our Lease: nobody need wait for us any more. Raises ApiError."""
-        await self._api.write("DELETE", path(self._namespace, self.leases.own))
+        try:
+            await self._api.write("DELETE", path(self._namespace, self.leases.own))
+        except ApiError as error:
+            if error.code != _NOT_FOUND:  # who stops before it was ready has none
+                raise
 
     async def forget(self) -> None:
         """Delete the Leases of replicas that are gone for good. Raises ApiError."""
