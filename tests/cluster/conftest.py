@@ -16,6 +16,7 @@ import trustme
 
 from tests import needs
 from tests.cluster import images, nodes, plane, release
+from tests.cluster import load as loads
 from tests.cluster.api import Api
 from tests.cluster.network import Inside
 from tests.podman import Podman
@@ -130,6 +131,13 @@ def space(node: nodes.Node) -> Iterator[str]:
 def installed(node: nodes.Node) -> Iterator[release.Release]:
     """Initject on the node, for the whole run: whoever changes it puts it back."""
     with release.installed(node) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def load(installed: release.Release) -> Iterator[loads.Load]:
+    """Two namespaces of the release for which pods can be created all the time."""
+    with loads.of(installed) as found:
         yield found
 
 

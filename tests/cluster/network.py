@@ -34,11 +34,14 @@ class Inside:
     """Runs functions on a thread that lives in the network of a process; None: in our own."""
 
     def __init__(self, process: int | None) -> None:
-        self._thread = (
-            ThreadPoolExecutor(1)
-            if process is None
-            else ThreadPoolExecutor(1, initializer=enter, initargs=(process,))
-        )
+        self._process = process
+        self._thread = self.threads(1)
+
+    def threads(self, count: int) -> ThreadPoolExecutor:
+        """Further threads that live there, for whoever ends them."""
+        if self._process is None:
+            return ThreadPoolExecutor(count)
+        return ThreadPoolExecutor(count, initializer=enter, initargs=(self._process,))
 
     def __call__(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self._thread.submit(function, *args, **kwargs).result()

@@ -39,7 +39,8 @@ class Release:
     def settled(self) -> None:
         """Return when all replicas of the newest Deployment are Ready and the old ones gone."""
         self.node.run(
-            f"kubectl -n {self.namespace} rollout status deployment/{self.name} --timeout=120s"
+            f"kubectl -n {self.namespace} rollout status deployment/{self.name} --timeout=300s",
+            seconds=320,
         )
 
     def pods(self) -> list[Json]:
@@ -86,7 +87,7 @@ class Release:
         ]
         self.apply(*probes)
         for probe in probes:
-            until(lambda probe=probe: self.is_ready(probe), "policies are in force", seconds=60)
+            until(lambda probe=probe: self.is_ready(probe), "policies are in force", seconds=180)
         self.delete(*probes)
 
     def is_ready(self, value: Json) -> bool:

@@ -40,7 +40,7 @@ def serve(
     """Serve as `start` does, from being ready until the end."""
     served = start(cluster, folder, ca, *flags, within=within)
     try:
-        until(lambda: is_ready(served), "initject serve is ready")
+        until(lambda: is_ready(served), "initject serve is ready", seconds=60)
         yield served
     finally:
         served.process.send_signal(signal.SIGTERM)

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from urllib.parse import urlencode
 
 import aiohttp
+import msgspec
 from kubernetes.aio import config
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
@@ -124,7 +125,7 @@ class Api:
         page: Mapping[str, Any] = {"limit": PAGE}
         while True:
             body = await self._read(path, page)
-            objects += body.get("items") or []
+            objects += map(_lean, body.get("items") or [])
             metadata = body["metadata"]
             if not metadata.get("continue"):
                 return Listed(objects, metadata["resourceVersion"])
@@ -192,7 +193,7 @@ class Api:
     ) -> Json:
         async with _failing(), asyncio.timeout(PATIENCE):
             answer = await self._ask(path, query, method, kind, body)
-            found: Json = json.loads(await answer.read())
+            found: Json = msgspec.json.decode(await answer.read())
         return found
 
     async def _ask(
@@ -263,3 +264,9 @@ def _message(body: bytes) -> str:
         return str(json.loads(body)["message"])
     except (ValueError, TypeError, KeyError):
         return body[:200].decode("utf-8", "replace")
+
+
+def _lean(one: Json) -> Json:
+    """Without what nobody here reads, and what is often the largest part of an object."""
+    one["metadata"].pop("managedFields", None)
+    return one
