@@ -67,8 +67,8 @@ cluster: $(ready)  ## the tests on a real Kubernetes; builds it once (8 minutes,
 	@tests/cluster/tools.sh '$(CACHE)/tools'
 	@INITJECT_CACHE='$(CACHE)' $(bin)/python -m pytest tests/cluster
 
-bench: $(ready)  ## what a review costs, as ratios measured in one run
-	@$(bin)/python -m bench
+bench: $(ready)  ## what a review costs, as ratios; CLUSTER=1: what a pod costs on a real API server
+	@$(bin)/python -m bench$(if $(CLUSTER),.cluster)
 
 image: $(ready)  ## build the image with podman, as localhost/initject
 	@podman build --tag localhost/initject $(IMAGE_FLAGS) .

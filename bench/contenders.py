@@ -1,4 +1,4 @@
-"""The two servers that Initject is measured against: `python -m bench.contenders floor|obvious`."""
+"""The servers that Initject is measured against: `python -m bench.contenders floor|two|obvious`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,27 @@ import msgspec
 import uvicorn
 from fastapi import FastAPI
 
-CONSTANT = base64.b64encode(
-    b'[{"op":"add","path":"/spec/initContainers","value":[{"name":"a","image":"b"}]}]'
-).decode()
+ONE = b'[{"op":"add","path":"/spec/initContainers","value":[{"name":"a","image":"b"}]}]'
+TWO = (  # as many containers as our own policy adds
+    b'[{"op":"add","path":"/spec/initContainers","value":[{"name":"a","image":"b"},'
+    b'{"name":"c","image":"d"}]}]'
+)
+
+CONSTANT, CONSTANTS = (base64.b64encode(patch).decode() for patch in (ONE, TWO))
 
 
 async def floor(scope: Any, receive: Any, send: Any) -> None:
     """The smallest possible webhook: decode the review, answer a constant patch."""
+    await smallest(receive, send, CONSTANT)
+
+
+async def two(scope: Any, receive: Any, send: Any) -> None:
+    """The same for a real API server, which has to store two containers."""
+    await smallest(receive, send, CONSTANTS)
+
+
+async def smallest(receive: Any, send: Any, patch: str) -> None:
+    """Decode the review, answer with the patch (base64)."""
     body = b""
     more = True
     while more:
@@ -35,7 +49,7 @@ async def floor(scope: Any, receive: Any, send: Any) -> None:
                 "uid": review["request"]["uid"],
                 "allowed": True,
                 "patchType": "JSONPatch",
-                "patch": CONSTANT,
+                "patch": patch,
             },
         }
     )
@@ -77,7 +91,7 @@ async def mutate(review: dict[str, Any]) -> dict[str, Any]:
 def main(name: str, port: int, folder: str) -> None:
     """Serve one of them on uvicorn as it comes, with uvloop and httptools."""
     uvicorn.run(
-        {"floor": floor, "obvious": obvious}[name],
+        {"floor": floor, "two": two, "obvious": obvious}[name],
         host="127.0.0.1",
         port=port,
         loop="uvloop",
