@@ -3,6 +3,7 @@
 InitjectError
 ├── UsageError         the command line or the settings were used wrongly (exit code 2)
 ├── ClusterError       a cluster did not do what was asked (exit code 1)
+├── NotReadyError      what `initject wait` waits for is not there yet (it looks again)
 ├── ReviewError        what came in is no AdmissionReview that we can answer (HTTP 400)
 ├── ExpressionError    a CEL expression or template that must not be loaded
 ├── EvaluationError    a compiled expression failed on this pod (the policy's `onError` decides)
@@ -24,6 +25,10 @@ class UsageError(InitjectError):
 
 class ClusterError(InitjectError):
     """A cluster did not do what was asked; the text says why and what to do."""
+
+
+class NotReadyError(InitjectError):
+    """A look at a target was in vain; the text is why, in the same words for the same reason."""
 
 
 class ReviewError(InitjectError):

@@ -20,6 +20,7 @@ from webhook.inject import ours, scope
 from webhook.inject.decision import Code
 from webhook.policy import index, model, part, trust
 from webhook.policy.part import Field
+from webhook.runner import targets
 from webhook.settings.table import TABLE, Setting
 from webhook.telemetry.instruments import INSTRUMENTS
 
@@ -220,6 +221,16 @@ def test_the_options_of_a_verb_are_those_of_the_code(verb: str) -> None:
         known -= {"--config", *(s.flag for s in TABLE)}  # docs/reference/settings.md has them
 
     assert known == {word for row in rows(text) for word in codes(row[0]) if word.startswith("-")}
+
+
+def test_the_kinds_of_targets_are_those_of_the_code() -> None:
+    """Each scheme that `wait` knows stands in its table, and no other."""
+    text = section(page("cli"), "## initject wait")
+    told = {
+        word.partition("://")[0] for row in rows(text) for word in codes(row[0]) if "://" in word
+    }
+
+    assert set(targets.SCHEMES) == told
 
 
 @pytest.mark.parametrize("verb", ["preview", "explain"])
