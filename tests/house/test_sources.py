@@ -13,14 +13,14 @@ import pytest
 from tests.house import tree
 
 # Hosts that may be named: examples, names without a dot, addresses of this machine, of private nets
-# and of tests, inside a cluster, and identifiers that look like addresses. Where packages come from
-# is the machine's own setting, so no such host is among them.
+# and of tests, of clouds' metadata, inside a cluster, placeholders, and identifiers that look like
+# addresses. Where packages come from is the machine's own setting, so no such host is among them.
 HOSTS = re.compile(
-    r"(.*\.)?example(\.(com|org|net))?|.*\.(svc|internal|invalid|test|local)|[a-z0-9-]+"
-    r"|(127|10)(\.|\\\.)\d+.*|198\.1[89]\..*|0\.0\.0\.0|\[.*|.*[{$…].*"
+    r"(.*\.)?example(\.(com|org|net))?|.*\.(svc|internal|invalid|test|local)|[a-z0-9-]+|HOST|NAME"
+    r"|169\.254\.169\.254|(127|10)(\.|\\\.)\d+.*|198\.1[89]\..*|0\.0\.0\.0|\[.*|.*[{$…].*"
     r"|initject\.dev|json-schema\.org|www\.apache\.org|kubernetes\.io|no-color\.org"
 )
-URL = re.compile(r"\b[a-z][a-z0-9+.-]*://([^/\s\"'`)>\]:,;\\]+)")
+URL = re.compile(r"\b[a-z][a-z0-9+.-]*://([^/\s\"'`)>\]:,;#\\]+)")
 QUOTED = (  # texts of others
     "LICENSE",
     "docs/schema/",

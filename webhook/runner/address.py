@@ -158,4 +158,8 @@ def _option(piece: str) -> tuple[str, str]:
     if not (name and mark):
         msg = "has something behind # that is no option; write #name=value&name=value"
         raise ValueError(msg)
-    return name, unquote(value)
+    decoded = unquote(value)
+    if _CONTROL.search(decoded):
+        msg = f"has a character in option {name!r} that no option has; leave out %00 to %1f and %7f"
+        raise ValueError(msg)
+    return name, decoded

@@ -6,6 +6,7 @@ Protocol: PostgreSQL documentation, "Message Flow" and "Message Formats".
 from __future__ import annotations
 
 import struct
+from urllib.parse import unquote
 
 from webhook.errors import NotReadyError
 from webhook.runner import check, connection
@@ -27,8 +28,11 @@ def read(address: Address) -> check.Check:
     address.know("user", *check.MAYBE)
     if address.query or address.path.count("/") > 1:
         address.refuse("write the database as the path, and nothing behind it")
+    database = unquote(address.path.strip("/"))
+    if "\0" in database:
+        address.refuse("no database has %00 in its name; leave it out")
     trusted = check.trust(address)
-    startup = _startup(address.one("user", "postgres"), address.path.strip("/"))
+    startup = _startup(address.one("user", "postgres"), database)
 
     def look(deadline: Deadline) -> None:
         with connection.connect(address.host, address.port or PORT, deadline) as opened:
