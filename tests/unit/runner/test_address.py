@@ -48,8 +48,8 @@ WRONG = [
     ("http://a#status=20", "http://a: status '20' is none; write one like 200, 200-299 or 200,404"),
     ("http://a#method=X", "http://a: method 'X' is none of GET, HEAD, POST, PUT, OPTIONS"),
     ("http://a#header=s3cret", "http://a: has a header that is none; write it as Name: value"),
-    ("http://a#header=A: b%0d%0aC: d", "http://a: has a character in option 'header' that no option "
-     "has; leave out %00 to %1f and %7f"),
+    ("http://a#header=A: b%0d%0aC: d", "http://a: has a character in option 'header' that no "
+     "option has; leave out %00 to %1f and %7f"),
     ("postgres://db/%00", "postgres://db/%00: no database has %00 in its name; leave it out"),
     ("http://a#header=Host: b", "http://a: header Host is not yours to set; leave it out"),
     ("http://a#header-file=/nowhere", "http://a: /nowhere cannot be read: "
