@@ -38,6 +38,8 @@ async def smallest(receive: Any, send: Any, patch: str) -> None:
     more = True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return
         body += message["body"]
         more = message["more_body"]
     review = msgspec.json.decode(body)

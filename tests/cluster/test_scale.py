@@ -115,7 +115,7 @@ def test_a_large_cluster_is_held_in_little_memory_and_known_soon(large: Large) -
 
     sys.stdout.write(
         f"{NAMESPACES:,} namespaces, {POLICIES:,} policies: ready after {large.seconds:.1f} s "
-        f"(3 s on an idle machine), {memory:.0f} MB\n"
+        f"(asked: 3 s on an idle machine), {memory:.0f} MB (asked: {MOST})\n"
     )
     assert (201, "policy-0999") == large.steps("app-999", "shop")
     assert memory <= MOST
