@@ -1,11 +1,13 @@
-"""The servers that Initject is measured against: `python -m bench.contenders floor|two|obvious`."""
+"""What Initject is measured against: `python -m bench.contenders floor|two|same|obvious`."""
 
 from __future__ import annotations
 
 import base64
 import copy
 import json
+import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import jsonpatch
@@ -13,13 +15,14 @@ import msgspec
 import uvicorn
 from fastapi import FastAPI
 
+OURS = Path(os.environ.get("BENCH_PATCH", os.devnull)).read_bytes()  # what Initject would answer
 ONE = b'[{"op":"add","path":"/spec/initContainers","value":[{"name":"a","image":"b"}]}]'
 TWO = (  # as many containers as our own policy adds
     b'[{"op":"add","path":"/spec/initContainers","value":[{"name":"a","image":"b"},'
     b'{"name":"c","image":"d"}]}]'
 )
 
-CONSTANT, CONSTANTS = (base64.b64encode(patch).decode() for patch in (ONE, TWO))
+CONSTANT, CONSTANTS, SAME = (base64.b64encode(patch).decode() for patch in (ONE, TWO, OURS))
 
 
 async def floor(scope: Any, receive: Any, send: Any) -> None:
@@ -30,6 +33,11 @@ async def floor(scope: Any, receive: Any, send: Any) -> None:
 async def two(scope: Any, receive: Any, send: Any) -> None:
     """The same for a real API server, which has to store two containers."""
     await smallest(receive, send, CONSTANTS)
+
+
+async def same(scope: Any, receive: Any, send: Any) -> None:
+    """The same with our own patch for that pod, so that the API server has as much to do."""
+    await smallest(receive, send, SAME)
 
 
 async def smallest(receive: Any, send: Any, patch: str) -> None:
@@ -93,7 +101,7 @@ async def mutate(review: dict[str, Any]) -> dict[str, Any]:
 def main(name: str, port: int, folder: str) -> None:
     """Serve one of them on uvicorn as it comes, with uvloop and httptools."""
     uvicorn.run(
-        {"floor": floor, "two": two, "obvious": obvious}[name],
+        {"floor": floor, "two": two, "same": same, "obvious": obvious}[name],
         host="127.0.0.1",
         port=port,
         loop="uvloop",
