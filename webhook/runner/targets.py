@@ -18,6 +18,8 @@ SCHEMES: Mapping[str, str] = {
     "dns": "dns",
     "http": "http",
     "https": "http",
+    "grpc": "grpc",
+    "grpcs": "grpc",
     "postgres": "postgres",
     "postgresql": "postgres",
     "mysql": "mysql",

@@ -44,6 +44,8 @@ WRONG = [
     ("redis://db/0", "redis://db/0: a target of redis has no path; write redis://db"),
     ("dns://db:53", "dns://db:53: a target of dns has no port; leave it out"),
     ("tcp://db", "tcp://db: has no port; write one"),
+    ("grpc://ledger", "grpc://ledger: has no port; write one"),
+    ("grpc://ledger:1#tls=true", "grpc://ledger:1: unknown option 'tls'; it has none"),
     ("ftp://db", "ftp://db: unknown scheme 'ftp'; did you mean tcp?"),
     ("http://a#status=20", "http://a: status '20' is none; write one like 200, 200-299 or 200,404"),
     ("http://a#method=X", "http://a: method 'X' is none of GET, HEAD, POST, PUT, OPTIONS"),
