@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from tests import needs
 from tests.runner import stand
+from webhook.runner import targets
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
@@ -185,3 +187,24 @@ def test_it_loads_nothing_that_is_heavy() -> None:
     heavy |= {"webhook.policy", "webhook.settings", "cel_expr_python", "fastapi", "cryptography"}
 
     assert set() == heavy & set(done.stdout.split())
+
+
+def test_it_takes_little_memory_with_every_kind_at_once() -> None:
+    """What a step needs fits beside the smallest application: 40 MB."""
+    needs.file(Path("/proc/self/status"), how="run on Linux")
+    urls = [f"{scheme}://127.0.0.1:1" for scheme in targets.SCHEMES if scheme != "dns"]
+    code = (
+        "import sys; from pathlib import Path; from webhook.cli import main; "
+        "main.run(['wait', '--timeout', '1ms', *sys.argv[1:]]); "
+        "print(Path('/proc/self/status').read_text())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *urls, "https://127.0.0.1:1#body=UP"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    most = re.search(r"^VmHWM:\s+(\d+) kB$", done.stdout, re.MULTILINE)
+
+    assert most, done.stderr
+    assert int(most[1]) < 40 * 1024
