@@ -120,7 +120,10 @@ class Api:
             await self._client.close()
 
     async def all(self, path: str) -> Listed:
-        """Everything in the collection at `path`, in pages. Raises ApiError, GoneError."""
+        """Everything in the collection at `path`, in pages, without `managedFields`.
+
+        Raises ApiError, GoneError.
+        """
         objects: list[Json] = []
         page: Mapping[str, Any] = {"limit": PAGE}
         while True:
@@ -267,6 +270,6 @@ def _message(body: bytes) -> str:
 
 
 def _lean(one: Json) -> Json:
-    """Without what nobody here reads, and what is often the largest part of an object."""
+    """Without what is often the largest part of an object, and read by nobody who lists."""
     one["metadata"].pop("managedFields", None)
     return one

@@ -113,13 +113,16 @@ class Switch:
         return found
 
     async def _bindings(self) -> list[Json]:
+        """The bindings of our policy, each whole: a list lacks who owns which fields."""
         try:
             listed = await self._api.all(BINDINGS)
         except ApiError as error:
             if error.code == 404:  # Kubernetes before 1.30
                 return []
             raise
-        return [one for one in listed.objects if one["spec"].get("policyName") == self._name]
+        ours = [one for one in listed.objects if one["spec"].get("policyName") == self._name]
+        found = [await self._api.get(f"{BINDINGS}/{one['metadata']['name']}") for one in ours]
+        return [one for one in found if one is not None]
 
     async def _take_away(self) -> None:
         for attempt in range(ATTEMPTS):
