@@ -141,9 +141,9 @@ def load(installed: release.Release) -> Iterator[loads.Load]:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def bare_node(request: pytest.FixtureRequest) -> Iterator[nodes.Node]:
-    """A second node on which nothing is installed: what a module installs, it takes away."""
+    """A node for one module that installs Initject itself, and need not take it away."""
     nodes.needed()
     with (
         tempfile.TemporaryDirectory(prefix="initject-") as top,

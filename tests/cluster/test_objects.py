@@ -145,10 +145,6 @@ def releases(bare_node: Node, ca: trustme.CA) -> Iterator[dict[str, Variant]]:
     yield started
     for one in started.values():
         one.close()
-    variants.stop(bare_node, started)
-    bare_node.run(f"kubectl delete namespace {MARKER} --wait=false")
-    for value in crds:
-        bare_node.api.ask("DELETE", f"{collection(value)}/{value['metadata']['name']}")
 
 
 def place(one: Question) -> str:

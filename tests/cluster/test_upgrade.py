@@ -23,19 +23,10 @@ SOON = "--set=settings.propagation-seconds=3"
 
 
 @pytest.fixture(scope="module")
-def charted(bare_node: Node) -> Iterator[Release]:
+def charted(bare_node: Node) -> Release:
     """As docs/how-to/install.md does it."""
-    until(lambda: gone(bare_node), "who was installed before is gone", seconds=180)
     ours(bare_node, f"install {helm.CHART} --create-namespace --wait {SOON}")
-    try:
-        yield Release(bare_node)
-    finally:
-        ours(bare_node, "uninstall --wait")
-        bare_node.run(
-            "kubectl delete namespace --wait=false initject initject-probes\n"
-            "kubectl delete crd clusterinitpolicies.initject.dev initpolicies.initject.dev"
-        )
-        until(lambda: gone(bare_node), "our namespace is gone", seconds=180)
+    return Release(bare_node)
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +34,6 @@ def load(charted: Release) -> Iterator[Load]:
     """Two namespaces for which pods can be created all the time."""
     with loads.of(charted) as found:
         yield found
-
-
-def gone(node: Node) -> bool:
-    return node.api.ask("GET", NAMESPACE).code == 404
 
 
 def ours(node: Node, command: str) -> None:

@@ -6,7 +6,6 @@ that is called for pods of its own cases only, whatever their namespace.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import httpx
@@ -118,11 +117,3 @@ def start(node: Node, ca: trustme.CA, wanted: dict[str, list[str]]) -> dict[str,
     for name in wanted:
         node.run(f"kubectl -n {name} rollout status deployment/{name} --timeout=120s")
     return {name: Variant(node, name) for name in wanted}
-
-
-def stop(node: Node, names: Iterable[str]) -> None:
-    """Delete the releases, what pods meet first."""
-    for name in names:
-        node.run(f"kubectl delete mutatingwebhookconfiguration {name}")
-        node.run(f"kubectl delete clusterrole,clusterrolebinding {name}")
-        node.run(f"kubectl delete namespace {name} --wait=false")
