@@ -307,7 +307,7 @@ def test_a_policy_that_is_too_large_is_let_through_with_a_warning(client: httpx.
 
 HEAVY = changed(
     conditions=[
-        {"name": f"c{i}", "expression": f"[{','.join('1' * 2000)}].size() > 0"} for i in range(32)
+        {"name": f"c{i}", "expression": f"[{','.join('1' * 2000)}].size() > {i}"} for i in range(32)
     ]
 )
 

@@ -209,6 +209,6 @@ def _annotated(metadata: Json, annotations: Mapping[str, str | None]) -> Json:
     for name, value in annotations.items():
         if value is not None:
             after[name] = value
-        elif name in after:
+        elif after.get(name) is not None:  # one without a text is none, and stays
             del after[name]
     return metadata if after == before else {**metadata, "annotations": after}

@@ -47,6 +47,21 @@ def again(decision: Decision) -> dict[str, Any]:
     return pod
 
 
+@pytest.mark.parametrize("name", [ours.MARKER, ours.SKIPPED])
+def test_an_annotation_of_ours_without_a_text_is_none(name: str) -> None:
+    """A policy in conflict is left out, whatever a pod's author has made of our annotations."""
+    pod = testing.pod(initContainers=[{"name": "one", "image": "registry.example.com/app:1"}])
+    pod["metadata"]["annotations"] = {name: None}
+
+    decision = admit(pod, policy("one"))
+
+    assert (True, (), [(Code.CONFLICT, "one")]) == (
+        decision.allowed,
+        decision.applied,
+        codes(decision),
+    )
+
+
 @pytest.mark.parametrize("place", ["labels", "annotations"])
 def test_a_value_that_means_nothing_is_warned_of(place: str) -> None:
     """A pod with an odd switch is injected, and its user told."""
