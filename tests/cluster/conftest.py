@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from tests import needs
-from tests.cluster import images, nodes, plane, release
+from tests.cluster import enforcing, images, nodes, plane, release
 from tests.cluster import load as loads
 from tests.cluster.api import Api
 from tests.cluster.network import Inside
@@ -150,3 +150,24 @@ def bare_node(request: pytest.FixtureRequest) -> Iterator[nodes.Node]:
         nodes.running(Path(top), request.getfixturevalue("archives")) as found,
     ):
         yield found
+
+
+@pytest.fixture(scope="module")
+def enforced(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[enforcing.Plane]:
+    """A control plane for one module, with namespaces that enforce and what holds them to it."""
+    with enforcing.running(ca, tmp_path_factory.mktemp("enforcing")) as found:
+        yield found
+
+
+@pytest.fixture
+def dead(enforced: enforcing.Plane) -> enforcing.Plane:
+    """Webhooks that nobody answers."""
+    enforced.install(enforcing.DEAD)
+    return enforced
+
+
+@pytest.fixture
+def alive(enforced: enforcing.Plane) -> enforcing.Plane:
+    """Webhooks that are answered; a pod without an answer is refused."""
+    enforced.install(enforced.url)
+    return enforced

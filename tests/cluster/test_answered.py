@@ -2,35 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-import trustme
 
-from tests.cluster import enforcing
-from tests.cluster.enforcing import CONFIGURATION, CONVENIENT, DEAD, ENFORCING, Plane, web
+from tests.cluster.enforcing import CONFIGURATION, CONVENIENT, ENFORCING, Plane, web
 from tests.cluster.registration import until
-
-
-@pytest.fixture(scope="module")
-def plane(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
-    """A control plane of this module's own."""
-    with enforcing.running(ca, tmp_path_factory.mktemp("enforcing")) as found:
-        yield found
-
-
-@pytest.fixture
-def dead(plane: Plane) -> Plane:
-    """Webhooks that nobody answers."""
-    plane.install(DEAD)
-    return plane
-
-
-@pytest.fixture
-def alive(plane: Plane) -> Plane:
-    """Webhooks that are answered; a pod without an answer is refused."""
-    plane.install(plane.url)
-    return plane
 
 
 def test_pods_that_were_answered_are_accepted(alive: Plane) -> None:

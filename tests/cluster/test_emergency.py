@@ -9,21 +9,19 @@ import os
 import re
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import trustme
 import yaml
 
-from tests.cluster import enforcing, machine, test_manifests
+from tests.cluster import machine, test_manifests
 from tests.cluster.api import Json
 from tests.cluster.enforcing import (
     BINDING,
     CONFIGURATION,
     CONVENIENT,
-    DEAD,
     ENFORCING,
     Plane,
     answered,
@@ -34,27 +32,6 @@ from tests.house.tree import BIN, CHECKOUT
 RIGHTS = "/apis/rbac.authorization.k8s.io/v1/clusterroles/operator"
 PAGE = CHECKOUT / "docs" / "how-to" / "emergency.md"
 BINDINGS = "validatingadmissionpolicybindings"
-
-
-@pytest.fixture(scope="module")
-def plane(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
-    """A control plane of this module's own."""
-    with enforcing.running(ca, tmp_path_factory.mktemp("enforcing")) as found:
-        yield found
-
-
-@pytest.fixture
-def dead(plane: Plane) -> Plane:
-    """Webhooks that nobody answers."""
-    plane.install(DEAD)
-    return plane
-
-
-@pytest.fixture
-def alive(plane: Plane) -> Plane:
-    """Webhooks that are answered; a pod without an answer is refused."""
-    plane.install(plane.url)
-    return plane
 
 
 def owned(value: Json) -> Json:
@@ -334,27 +311,27 @@ def condition(name: str) -> Json:
     return {"name": name, "expression": "true"}
 
 
-def test_conditions_of_others_stay_as_they_are(plane: Plane) -> None:
+def test_conditions_of_others_stay_as_they_are(enforced: Plane) -> None:
     """Ours is the last while it is off, and theirs keep their order."""
-    plane.install(plane.url, matchConditions=[condition("b"), condition("a")])
+    enforced.install(enforced.url, matchConditions=[condition("b"), condition("a")])
 
-    plane.emergency("off")
-    off = plane.conditions()
-    plane.emergency("on")
+    enforced.emergency("off")
+    off = enforced.conditions()
+    enforced.emergency("on")
 
     assert [["b", "a", "emergency-off"]] * 2 == off
-    assert [["b", "a"]] * 2 == plane.conditions()
+    assert [["b", "a"]] * 2 == enforced.conditions()
 
 
-def test_a_webhook_without_room_is_told_before_anything_is_done(plane: Plane) -> None:
+def test_a_webhook_without_room_is_told_before_anything_is_done(enforced: Plane) -> None:
     """64 conditions are the most that Kubernetes takes."""
-    plane.install(plane.url, matchConditions=[condition(f"c{n}") for n in range(64)])
+    enforced.install(enforced.url, matchConditions=[condition(f"c{n}") for n in range(64)])
 
-    status, out, err = plane.emergency("off")
+    status, out, err = enforced.emergency("off")
 
     assert (1, "") == (status, out)
     assert err.startswith("initject: webhook inject.initject.dev has 64 matchConditions")
-    assert plane.bound()
+    assert enforced.bound()
 
 
 def test_what_is_remembered_and_cannot_be_read_keeps_nothing_locked(alive: Plane) -> None:

@@ -71,6 +71,23 @@ class Event:
         return str(self.object["metadata"]["resourceVersion"])
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One request: what is asked of which path; `kind` is the content type of a body."""
+
+    path: str
+    query: Mapping[str, Any]
+    method: str = "GET"
+    kind: str = ""
+    body: object = None
+
+    @property
+    def target(self) -> str:
+        """The path with everything that is asked of it; it may have selectors already."""
+        joint = "&" if "?" in self.path else "?"
+        return f"{self.path}{joint}{urlencode(self.query)}" if self.query else self.path
+
+
 class Api:
     """One API server. Nothing is connected before the first call.
 
@@ -127,7 +144,7 @@ class Api:
         objects: list[Json] = []
         page: Mapping[str, Any] = {"limit": PAGE}
         while True:
-            body = await self._read(path, page)
+            body = await self._read(_Call(path, page))
             objects += map(_lean, body.get("items") or [])
             metadata = body["metadata"]
             if not metadata.get("continue"):
@@ -137,7 +154,7 @@ class Api:
     async def get(self, path: str) -> Json | None:
         """The object at `path`, or None when there is none. Raises ApiError."""
         try:
-            return await self._read(path, {})
+            return await self._read(_Call(path, {}))
         except ApiError as error:
             if error.code == _NOT_FOUND:
                 return None
@@ -154,7 +171,7 @@ class Api:
         kind = "application/json"
         if method == "PATCH":
             kind = f"application/{'json' if isinstance(body, list) else 'merge'}-patch+json"
-        return await self._read(path, {}, method, kind, body)
+        return await self._read(_Call(path, {}, method, kind, body))
 
     async def watch(self, path: str, version: str, seconds: float) -> AsyncGenerator[list[Event]]:
         """What changes in a collection after `version`, as it comes, for `seconds` at most.
@@ -170,7 +187,7 @@ class Api:
         }
         end = asyncio.get_running_loop().time() + seconds + PATIENCE
         async with _failing(), asyncio.timeout(PATIENCE):
-            answer = await self._ask(path, query)
+            answer = await self._ask(_Call(path, query))
         rest = b""
         try:
             yield []
@@ -186,43 +203,27 @@ class Api:
         finally:
             answer.close()
 
-    async def _read(
-        self,
-        path: str,
-        query: Mapping[str, Any],
-        method: str = "GET",
-        kind: str = "",
-        body: object = None,
-    ) -> Json:
+    async def _read(self, call: _Call) -> Json:
         async with _failing(), asyncio.timeout(PATIENCE):
-            answer = await self._ask(path, query, method, kind, body)
+            answer = await self._ask(call)
             found: Json = msgspec.json.decode(await answer.read())
         return found
 
-    async def _ask(
-        self,
-        path: str,
-        query: Mapping[str, Any],
-        method: str = "GET",
-        kind: str = "",
-        body: object = None,
-    ) -> Any:
-        """The answer to a request, its body still unread. Raises ApiError unless it is a success,
+    async def _ask(self, call: _Call) -> Any:
+        """The answer to a call, its body still unread. Raises ApiError unless it is a success,
         and what `_failing` takes."""
         if self._client is None:
             await self.open()
         client = self._client
         assert client is not None
-        joint = "&" if "?" in path else "?"
-        asked = f"{joint}{urlencode(query)}" if query else ""
-        url = f"{client.configuration.host}{path}{asked}"
+        url = f"{client.configuration.host}{call.target}"
         headers = {"Accept": "application/json", "User-Agent": client.user_agent}
-        if kind:
-            headers["Content-Type"] = kind
+        if call.kind:
+            headers["Content-Type"] = call.kind
         auth = (await client.configuration.auth_settings()).get("BearerToken")
         if auth is not None:
             headers["Authorization"] = auth["value"]
-        answer = (await client.call_api(method, url, headers, body)).response
+        answer = (await client.call_api(call.method, url, headers, call.body)).response
         if "Date" in answer.headers:
             told = parsedate_to_datetime(answer.headers["Date"])
             self._ahead = told.timestamp() - time.monotonic()
