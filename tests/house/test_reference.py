@@ -20,7 +20,7 @@ from webhook.inject import ours, scope
 from webhook.inject.decision import Code
 from webhook.policy import index, model, part, trust
 from webhook.policy.part import Field
-from webhook.runner import targets
+from webhook.runner import schemes
 from webhook.settings.table import TABLE, Setting
 from webhook.telemetry.instruments import INSTRUMENTS
 
@@ -230,7 +230,7 @@ def test_the_kinds_of_targets_are_those_of_the_code() -> None:
         word.partition("://")[0] for row in rows(text) for word in codes(row[0]) if "://" in word
     }
 
-    assert set(targets.SCHEMES) == told
+    assert set(schemes.SCHEMES) == told
 
 
 @pytest.mark.parametrize("verb", ["preview", "explain"])

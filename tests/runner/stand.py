@@ -90,8 +90,13 @@ def silent(client: socket.socket) -> None:
 
 def look(url: str, seconds: float = 10.0) -> str:
     """Looks once at a target: why it is not ready, or nothing."""
+    return looked(targets.read([url])[0], seconds)
+
+
+def looked(target: targets.Target, seconds: float = 10.0) -> str:
+    """The same, of a target that was read."""
     try:
-        targets.read([url])[0].check(Deadline.after(seconds))
+        target.check(Deadline.after(seconds))
     except NotReadyError as error:
         return str(error)
     return ""

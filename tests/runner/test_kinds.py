@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from tests.runner import stand
-from webhook.runner import targets
+from webhook.runner import schemes
 
 
 def postgres_error(state: str, message: str) -> bytes:
@@ -165,7 +165,7 @@ def test_dns_is_ready_when_a_name_has_an_address() -> None:
     assert stand.look("dns://nowhere.invalid").startswith("the name is not found: ")
 
 
-@pytest.mark.parametrize("scheme", sorted({*targets.SCHEMES} - {"tcp", "dns"}))
+@pytest.mark.parametrize("scheme", sorted({*schemes.SCHEMES} - {"tcp", "dns"}))
 @pytest.mark.parametrize(
     "talk",
     [stand.silent, stand.saying(b""), stand.saying(b"\0" * 100_000), stand.saying(b"\xff" * 9999)],

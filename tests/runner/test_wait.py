@@ -17,7 +17,7 @@ import pytest
 
 from tests import needs
 from tests.runner import stand
-from webhook.runner import targets
+from webhook.runner import schemes
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
@@ -192,7 +192,7 @@ def test_it_loads_nothing_that_is_heavy() -> None:
 def test_it_takes_little_memory_with_every_kind_at_once() -> None:
     """What a step needs fits beside the smallest application: 40 MB."""
     needs.file(Path("/proc/self/status"), how="run on Linux")
-    urls = [f"{scheme}://127.0.0.1:1" for scheme in targets.SCHEMES if scheme != "dns"]
+    urls = [f"{scheme}://127.0.0.1:1" for scheme in schemes.SCHEMES if scheme != "dns"]
     code = (
         "import sys; from pathlib import Path; from webhook.cli import main; "
         "main.run(['wait', '--timeout', '1ms', *sys.argv[1:]]); "

@@ -33,7 +33,15 @@ class Duration(click.ParamType[float]):
 
 
 @click.command()
-@click.argument("targets", metavar="TARGET…", nargs=-1, required=True)
+@click.argument("words", metavar="TARGET…", nargs=-1)
+@click.option(
+    "--targets",
+    "lists",
+    multiple=True,
+    metavar="TEXT",
+    help="Further targets as URLs with commas between them, of somebody who is not trusted: without"
+    " files, headers and link-local addresses. Repeatable.",
+)
 @click.option(
     "--timeout",
     type=Duration(),
@@ -73,7 +81,8 @@ class Duration(click.ParamType[float]):
     " is there]",
 )
 def command(
-    targets: tuple[str, ...],
+    words: tuple[str, ...],
+    lists: tuple[str, ...],
     timeout: float,
     mode: Mode,
     attempt: float,
@@ -83,10 +92,13 @@ def command(
     """Wait until something is there: a port, a page, a database.
 
     A TARGET is a URL, such as tcp://db:5432 or https://auth/healthz; what is more to say about it
-    stands behind a #, such as postgres://db#tls=true&ca=/etc/ca.crt.
+    stands behind a #, such as postgres://db#tls=true&ca=/etc/ca.crt. Or it is some words: a kind,
+    and its fields as they stand, such as: postgres host=db tls=true ca=/etc/ca.crt
     """
-    from webhook.runner import targets as kinds
-    from webhook.runner import wait
+    if not (words or lists):
+        msg = "Missing argument 'TARGET…'."
+        raise click.UsageError(msg)
+    from webhook.runner import targets, wait
 
-    plan = wait.Plan(kinds.read(targets), timeout, attempt, mode, exit_code, message)
+    plan = wait.Plan(targets.read(words, lists), timeout, attempt, mode, exit_code, message)
     return wait.run(plan, lambda line: click.echo(f"initject wait: {line}", err=True))

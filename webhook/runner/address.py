@@ -15,15 +15,18 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from webhook.errors import UsageError
 
 MAX_LENGTH = 8192  # a guess: twice what servers take as a URL
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # in no option, and in no field
 
 _NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 _SPACE = re.compile(r"[\x00-\x20\x7f]")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One target. `port` is None where none is written; `options` are in the order written."""
+    """One target. `port` is None where none is written; `options` are in the order written.
+
+    `listed`: it is from a list, whose author may be anybody, and goes only where all may go.
+    """
 
     scheme: str
     host: str
@@ -31,6 +34,7 @@ class Address:
     path: str = ""
     query: str = ""
     options: tuple[tuple[str, str], ...] = ()
+    listed: bool = False
 
     @property
     def place(self) -> str:
@@ -108,7 +112,7 @@ def shown(text: str) -> str:
     if not mark and "@" in text and "://" in text:
         scheme, mark, rest = text.partition("://")[0], "://", scheme
     kept = re.split(r"[#?]", f"{scheme}{mark}{rest}", maxsplit=1)[0]
-    return _CONTROL.sub("?", kept)[:200] or "''"
+    return CONTROL.sub("?", kept)[:200] or "''"
 
 
 def _plain(url: str, fragment: str) -> None:
@@ -118,7 +122,7 @@ def _plain(url: str, fragment: str) -> None:
     if "://" not in url:
         msg = "is no target; write one like tcp://db:5432"
         raise ValueError(msg)
-    if not url.isascii() or _SPACE.search(url) or _CONTROL.search(fragment):
+    if not url.isascii() or _SPACE.search(url) or CONTROL.search(fragment):
         msg = "has a character that no URL has; write it percent-encoded"
         raise ValueError(msg)
 
@@ -128,10 +132,20 @@ def _host(parts: SplitResult) -> str:
         msg = "has a user; leave it out: nobody logs in"
         raise ValueError(msg)
     host = parts.hostname or ""
-    if not (_is_ipv6(host) if "[" in parts.netloc else _NAME.fullmatch(host)):
+    if not (_is_ipv6(host) if "[" in parts.netloc else is_name(host)):
         msg = "has no host that can be asked for; write a name or an address, IPv6 in brackets"
         raise ValueError(msg)
     return host
+
+
+def is_name(host: str) -> bool:
+    """Whether `host` may be a name, or an IPv4 address."""
+    return bool(_NAME.fullmatch(host))
+
+
+def is_host(host: str) -> bool:
+    """Whether `host` may be a name or an address."""
+    return is_name(host) or _is_ipv6(host)
 
 
 def _is_ipv6(host: str) -> bool:
@@ -159,7 +173,7 @@ def _option(piece: str) -> tuple[str, str]:
         msg = "has something behind # that is no option; write #name=value&name=value"
         raise ValueError(msg)
     decoded = unquote(value)
-    if _CONTROL.search(decoded):
+    if CONTROL.search(decoded):
         msg = f"has a character in option {name!r} that no option has; leave out %00 to %1f and %7f"
         raise ValueError(msg)
     return name, decoded

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from webhook.errors import NotReadyError
-from webhook.runner import names
+from webhook.runner import names, reach
+from webhook.runner.address import Address
 from webhook.runner.deadline import NO_ANSWER, Deadline
+from webhook.runner.names import Found
 
 if TYPE_CHECKING:
     from webhook.runner.trust import Trust
@@ -106,12 +108,21 @@ class Connection:
         self._socket.settimeout(self._deadline.left())
 
 
+def to(address: Address, port: int, deadline: Deadline, trust: Trust | None = None) -> Connection:
+    """A connection to a target, to `port` where it names none; raises NotReadyError."""
+    found = names.look_up(address.host, address.port or port, deadline)
+    return _first(reach.opened(found) if address.listed else found, deadline, trust)
+
+
 def connect(host: str, port: int, deadline: Deadline, trust: Trust | None = None) -> Connection:
     """A connection to the first address of `host` that accepts one, under TLS with `trust`.
 
     Raises NotReadyError with what the last address said.
     """
-    found = names.look_up(host, port, deadline)
+    return _first(names.look_up(host, port, deadline), deadline, trust)
+
+
+def _first(found: Sequence[Found], deadline: Deadline, trust: Trust | None) -> Connection:
     for number, (family, place) in enumerate(found):
         # An address that swallows everything must leave time for those behind it.
         share = deadline.earlier(deadline.left() / (len(found) - number))

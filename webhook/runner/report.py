@@ -23,7 +23,7 @@ def change(name: str, reason: str, seconds: float) -> str:
 
 def ready(names: Sequence[str], seconds: float) -> str:
     """The last line when all that was needed is there."""
-    return f"ready after {duration.written(seconds)}: {', '.join(names)}"
+    return f"ready after {duration.written(seconds)}: {', '.join(names) or 'nothing was named'}"
 
 
 def given_up(what: str, reasons: Sequence[tuple[str, str]], seconds: float) -> str:

@@ -67,7 +67,7 @@ class _State:
 
     @property
     def done(self) -> bool:
-        return bool(self.ready) and (self.plan.mode == "any" or not self.waiting)
+        return not self.waiting or (self.plan.mode == "any" and bool(self.ready))
 
     def take(self, seen: Seen) -> str:
         """The line about a change, or nothing."""

@@ -58,7 +58,7 @@ def read(address: Address) -> check.Check:
     ]
 
     def look(deadline: Deadline) -> None:
-        with connection.connect(address.host, port, deadline, trusted) as opened:
+        with connection.to(address, port, deadline, trusted) as opened:
             try:
                 _judge(_ask(opened, headers, message))
             except h2.exceptions.ProtocolError:

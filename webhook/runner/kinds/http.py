@@ -47,7 +47,7 @@ def read(address: Address) -> check.Check:
     trusted = check.trust(address, always=True) if secure else None
 
     def look(deadline: Deadline) -> None:
-        with connection.connect(address.host, port, deadline, trusted) as opened:
+        with connection.to(address, port, deadline, trusted) as opened:
             client = http.client.HTTPConnection(address.place)
             client.sock = _Socket(opened)
             try:

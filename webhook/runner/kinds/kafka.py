@@ -28,7 +28,7 @@ def read(address: Address) -> check.Check:
     request = struct.pack("!i", len(body)) + body
 
     def look(deadline: Deadline) -> None:
-        with connection.connect(address.host, address.port or PORT, deadline, trusted) as opened:
+        with connection.to(address, PORT, deadline, trusted) as opened:
             opened.sendall(request)
             size, correlation = struct.unpack("!ii", opened.exactly(8))
             if not 6 <= size <= MAX_ANSWER or correlation != _CORRELATION:

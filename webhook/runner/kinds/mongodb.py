@@ -43,7 +43,7 @@ def read(address: Address) -> check.Check:
     trusted = check.trust(address)
 
     def look(deadline: Deadline) -> None:
-        with connection.connect(address.host, address.port or PORT, deadline, trusted) as opened:
+        with connection.to(address, PORT, deadline, trusted) as opened:
             answer = _ask(opened, b"hello")
             if answer.get("code") == _UNKNOWN:
                 answer = _ask(opened, b"isMaster")

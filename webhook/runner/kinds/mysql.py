@@ -37,7 +37,7 @@ def read(address: Address) -> check.Check:
     trusted = check.trust(address)
 
     def look(deadline: Deadline) -> None:
-        with connection.connect(address.host, address.port or PORT, deadline) as opened:
+        with connection.to(address, PORT, deadline) as opened:
             sequence, greeting = _packet(opened)
             plugin = _greeted(greeting)
             if trusted:

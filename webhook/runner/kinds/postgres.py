@@ -35,7 +35,7 @@ def read(address: Address) -> check.Check:
     startup = _startup(address.one("user", "postgres"), database)
 
     def look(deadline: Deadline) -> None:
-        with connection.connect(address.host, address.port or PORT, deadline) as opened:
+        with connection.to(address, PORT, deadline) as opened:
             if trusted:
                 opened.sendall(struct.pack("!II", 8, _SSL))
                 if opened.exactly(1) != b"S":

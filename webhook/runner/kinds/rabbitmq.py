@@ -28,7 +28,7 @@ def read(address: Address) -> check.Check:
     port = address.port or (SECURE_PORT if trusted else PORT)
 
     def look(deadline: Deadline) -> None:
-        with connection.connect(address.host, port, deadline, trusted) as opened:
+        with connection.to(address, port, deadline, trusted) as opened:
             opened.sendall(_HEADER)
             head = opened.exactly(7)
             if head.startswith(b"AMQP"):

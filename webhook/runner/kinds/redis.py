@@ -23,7 +23,7 @@ def read(address: Address) -> check.Check:
     trusted = check.trust(address, always=secure)
 
     def look(deadline: Deadline) -> None:
-        with connection.connect(address.host, address.port or PORT, deadline, trusted) as opened:
+        with connection.to(address, PORT, deadline, trusted) as opened:
             opened.sendall(_PING)
             line = opened.line(MAX_LINE)
         if line.startswith(_READY):

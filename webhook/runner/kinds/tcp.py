@@ -17,6 +17,6 @@ def read(address: Address) -> Check:
         address.refuse("has no port; write one")
 
     def check(deadline: Deadline) -> None:
-        connection.connect(address.host, port, deadline).close()
+        connection.to(address, port, deadline).close()
 
     return check

@@ -16,6 +16,6 @@ def read(address: Address) -> check.Check:
     trusted = check.trust(address, always=True)
 
     def look(deadline: Deadline) -> None:
-        connection.connect(address.host, address.port or PORT, deadline, trusted).close()
+        connection.to(address, PORT, deadline, trusted).close()
 
     return look
