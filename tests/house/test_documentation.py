@@ -15,8 +15,9 @@ import pytest
 
 from tests.house import tree
 from webhook.cli import main
+from webhook.form import part
 from webhook.inject.decision import Code
-from webhook.policy import model, part
+from webhook.policy import model
 from webhook.settings import TABLE, Setting
 from webhook.telemetry.instruments import INSTRUMENTS
 

@@ -22,7 +22,8 @@ from tests.house import pages, test_documentation, tree
 from webhook.cli import main
 from webhook.cli.render import problems
 from webhook.document.problem import Problem
-from webhook.policy import load, model, part
+from webhook.form import part
+from webhook.policy import load, model
 
 POLICY = re.compile(r"^apiVersion: initject\.dev/", re.MULTILINE)
 WRONG = re.compile(r"^policy\.yaml:\d+:\d+: ", re.MULTILINE)

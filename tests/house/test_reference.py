@@ -16,26 +16,37 @@ from webhook.cli import main
 from webhook.errors import EvaluationError, ExpressionError
 from webhook.expression import bounds, functions, template
 from webhook.expression.activation import Scope
+from webhook.form import part
+from webhook.form.part import Field
 from webhook.inject import ours, scope
 from webhook.inject.decision import Code
-from webhook.policy import index, model, part, trust
-from webhook.policy.part import Field
+from webhook.policy import index, model, trust
+from webhook.recipes import targets
 from webhook.runner import schemes
 from webhook.settings.table import TABLE, Setting
 from webhook.telemetry.instruments import INSTRUMENTS
 
 # Where the fields of a part of the model stand.
-PARTS: Mapping[type[Any], str] = {
-    model.Spec: "## spec",
-    model.Clauses: "## match and exclude",
-    model.Condition: "## conditions",
-    model.Parameter: "## parameters",
-    model.Source: "### from",
-    model.Step: "## steps",
-    model.Borrow: "### borrow",
-    model.Volume: "## volumes",
-    model.MountInto: "### mountInto",
-    model.Placement: "## order and placement",
+PARTS: Mapping[type[Any], tuple[str, str]] = {
+    model.Spec: ("policy", "## spec"),
+    model.Clauses: ("policy", "## match and exclude"),
+    model.Condition: ("policy", "## conditions"),
+    model.Parameter: ("policy", "## parameters"),
+    model.Source: ("policy", "### from"),
+    model.Step: ("policy", "## steps"),
+    model.Borrow: ("policy", "### borrow"),
+    model.Volume: ("policy", "## volumes"),
+    model.MountInto: ("policy", "### mountInto"),
+    model.Placement: ("policy", "## order and placement"),
+    targets.Target: ("recipes", "## waitFor"),
+    targets.Tcp: ("recipes", "### tcp"),
+    targets.TlsServer: ("recipes", "### tls"),
+    targets.Dns: ("recipes", "### dns"),
+    targets.Http: ("recipes", "### http"),
+    targets.Grpc: ("recipes", "### grpc"),
+    targets.Postgres: ("recipes", "### postgres"),
+    targets.Server: ("recipes", "### mysql, redis, mongodb, rabbitmq, kafka"),
+    targets.Tls: ("recipes", "### tls of the others"),
 }
 # The pod of the table of functions.
 POD = {
@@ -140,10 +151,11 @@ def test_the_labels_and_annotations_are_those_of_the_code() -> None:
 def test_the_fields_of_a_part_are_those_of_the_model(kind: type[Any]) -> None:
     """Names and defaults, in the order of the model."""
     known = [(f.name, shown_default(f)) for f in part.fields(kind).values() if f.name != "source"]
+    where, heading = PARTS[kind]
 
     assert known == [
         (codes(row[0])[0], " ".join(codes(row[1])) or row[1])
-        for row in rows(section(page("policy"), PARTS[kind]))
+        for row in rows(section(page(where), heading))
     ]
 
 

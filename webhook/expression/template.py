@@ -27,6 +27,8 @@ _PLAIN = re.compile(
 _STEP = re.compile(r"""\.([A-Za-z_]\w*)|\['([^']*)'\]|\["([^"]*)"\]""")
 _SHELL = re.compile(r"\s*[#!]?([A-Za-z_]\w*|[0-9@*#?$!-])(\s*|:?[-+=?].*|[%#/^,@\[].*)", re.S)
 
+MASK = "\ue000"  # of Unicode's private use, so no syntax of any text
+
 
 @dataclass(frozen=True, slots=True)
 class Hole:
@@ -105,6 +107,18 @@ def parse(text: str, *, parameters: Mapping[str, str]) -> Template:
         tuple((h.offset + o, w, a) for h in holes for o, w, a in h.expression.suspicions),
         tuple(parts),
     )
+
+
+def masked(text: str) -> str:
+    """The text with a private character in place of each one of a hole, `${` and `}` included.
+
+    So one can look for syntax around holes. Raises ExpressionError for a hole that does not end.
+    """
+    shown = list(text)
+    for offset, piece, is_hole in _pieces(text):
+        if is_hole:
+            shown[offset - 2 : offset + len(piece) + 1] = MASK * (len(piece) + 3)
+    return "".join(shown)
 
 
 def _hole(text: str, offset: int, parameters: Mapping[str, str]) -> Hole:

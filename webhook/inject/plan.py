@@ -123,9 +123,9 @@ def propose(
     lent = render.lent(subject)
     changed: list[str] = []
     containers, names = [], []
-    for index, step in enumerate(policy.steps):
-        rendered = render.render(step, index, lent, scope, parameters)
-        item, foreign = _held(rendered, so_far, index, force=force, mirrors=mirrors)
+    for step in policy.steps:
+        rendered = render.render(step, lent, scope, parameters)
+        item, foreign = _held(rendered, so_far, step.place, force=force, mirrors=mirrors)
         containers.append(item)
         names.append(item.name)
         for path in foreign:
@@ -146,10 +146,10 @@ def propose(
 
 
 def _check_system(policy: Policy, system: str) -> None:
-    for index, step in enumerate(policy.steps):
+    for step in policy.steps:
         if step.os != system:
             detail = f"{step.os}, but the pod runs on {system}"
-            raise LeftOutError(Code.OS_UNSUPPORTED, f"steps[{index}].os", detail)
+            raise LeftOutError(Code.OS_UNSUPPORTED, f"{step.place}.os", detail)
 
 
 def operating_system(spec: Json) -> str:
@@ -165,7 +165,7 @@ def operating_system(spec: Json) -> str:
 def _held(
     rendered: render.Rendered,
     so_far: Standing,
-    index: int,
+    place: str,
     *,
     force: bool,
     mirrors: tuple[Glob, ...],
@@ -174,7 +174,7 @@ def _held(
     name = rendered.name
     if name in so_far.names or name in so_far.reserved:
         detail = f"a container {name} is already there"
-        raise LeftOutError(Code.CONFLICT, f"steps[{index}].name", detail)
+        raise LeftOutError(Code.CONFLICT, f"{place}.name", detail)
     present = so_far.init.get(name)
     if present is None:
         return Item(name, rendered.digests, None, rendered.container), ()
@@ -182,7 +182,7 @@ def _held(
     outcome = compare.compare(rendered.container, present, marked, force=force, mirrors=mirrors)
     if outcome.state is State.FOREIGN:
         detail = f"an init container {name} is already there"
-        raise LeftOutError(Code.CONFLICT, f"steps[{index}].name", detail)
+        raise LeftOutError(Code.CONFLICT, f"{place}.name", detail)
     return Item(name, rendered.digests, present, outcome.value), outcome.changed
 
 

@@ -21,7 +21,7 @@ from webhook.policy.compiled import Borrow, Step
 
 Json = Mapping[str, Any]
 Parameters = Mapping[str, object]
-Holes = tuple[tuple[Path, Template, bool], ...]
+Holes = tuple[tuple[Path, Template, bool, str], ...]
 
 _OPENSHIFT_USERS = "openshift.io/sa.scc.uid-range"  # on namespaces whose users OpenShift assigns
 
@@ -50,10 +50,10 @@ def lent(subject: Subject) -> Lent:
     return Lent(subject, resources.model(subject.containers), _fixed_user(subject))
 
 
-def render(step: Step, index: int, lent: Lent, scope: Scope, parameters: Parameters) -> Rendered:
+def render(step: Step, lent: Lent, scope: Scope, parameters: Parameters) -> Rendered:
     """The container that a step becomes in this pod.
 
-    `index` is the step's place in its policy, for reasons. Raises `LeftOutError` when a template
+    Raises `LeftOutError` when a template
     fails or there is nothing to borrow from.
     """
     subject = lent.subject
@@ -61,44 +61,38 @@ def render(step: Step, index: int, lent: Lent, scope: Scope, parameters: Paramet
     fixed = _fixed(step, lent.size, guaranteed, lent.fixed_user)
     if not fixed.moving:
         return fixed.rendered
-    where = f"steps[{index}]"
     container, digests = dict(fixed.rendered.container), dict(fixed.rendered.digests)
-    _fill(container, fixed.holes, where, scope, parameters)
+    _fill(container, fixed.holes, scope, parameters)
     if step.borrow is not None:
-        source = _lender(step.borrow, where, subject)
+        source = _lender(step.borrow, step.place, subject)
         container = borrow.with_borrowed(container, step.borrow, source)
         if step.borrow.image:
             container["securityContext"] = _of_borrowed_image(step, source)
     if step.guarded:
-        _guard(container, where)
+        _guard(container, step.place)
         container = rules.stored(container)
     moved = {name: container[name] for name in fixed.moving if name in container}
     digests.update(ours.digests(ours.leaves(moved)))
     return Rendered(step.name, container, digests)
 
 
-def _fill(
-    container: dict[str, Any], holes: Holes, where: str, scope: Scope, parameters: Parameters
-) -> None:
-    for path, template, expanded in holes:
+def _fill(container: dict[str, Any], holes: Holes, scope: Scope, parameters: Parameters) -> None:
+    for path, template, expanded, source in holes:
         try:
             text = template.render(scope, parameters, expanded=expanded)
         except EvaluationError as error:
-            raise _failed(where, path, str(error)) from None
+            raise LeftOutError(Code.TEMPLATE_FAILED, source, str(error)) from None
         if "\0" in text:
-            raise _failed(where, path, "holds a NUL character")
+            raise LeftOutError(Code.TEMPLATE_FAILED, source, "holds a NUL character")
         _put(container, path, text)
-
-
-def _failed(where: str, path: Path, what: str) -> LeftOutError:
-    return LeftOutError(Code.TEMPLATE_FAILED, f"{where}.container.{field_name(path)}", what)
 
 
 class _Fixed(msgspec.Struct, frozen=True):
     """What of a step is the same in every pod of one size, and what differs.
 
     `rendered` has the digests of the fields that do not move; `moving` are the others. `holes` are
-    the step's, each with whether the kubelet expands `$(NAME)` in its field.
+    the step's, each with whether the kubelet expands `$(NAME)` in its field, and the field of the
+    policy that it comes from.
     """
 
     rendered: Rendered
@@ -127,7 +121,10 @@ def _fixed(step: Step, size: resources.Size, guaranteed: bool, fixed_user: bool)
         moving |= set(container)
     still = {name: value for name, value in container.items() if name not in moving}
     rendered = Rendered(step.name, container, ours.digests(ours.leaves(still)))
-    holes = tuple((path, template, _expanded(path)) for path, template in step.holes)
+    holes = tuple(
+        (path, template, _expanded(path), source)
+        for (path, template), source in zip(step.holes, step.sources, strict=True)
+    )
     return _Fixed(rendered, tuple(sorted(moving)), holes)
 
 

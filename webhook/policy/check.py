@@ -35,7 +35,8 @@ def check(written: Sequence[Written], policies: Sequence[Policy]) -> list[Proble
     problems = []
     for one, policy in zip(written, policies, strict=True):
         for rule in _RULES:
-            problems += [one.problem(finding.under(("spec",))) for finding in rule(policy)]
+            found = map(policy.origins.original, rule(policy))
+            problems += [one.problem(finding.under(("spec",))) for finding in found]
     return problems + list(pairs.problems(written, policies))
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from webhook.document.problem import Finding, Path
+from webhook.document.problem import Finding, Path, field
 from webhook.errors import ExpressionError
 from webhook.expression import environment, template
 from webhook.expression.reads import Reads, join
-from webhook.policy import compiled, container, glob, model, parameter, selector
+from webhook.policy import compiled, container, expand, glob, model, parameter, selector
 from webhook.policy.parse import Written
+from webhook.recipes.defaults import Defaults
 
 Types = Mapping[str, str]
 _NAMESPACE = "namespaceObject"
@@ -25,21 +26,26 @@ _FREE = frozenset(("command", "args"))
 
 
 def compile_policy(
-    written: Written, *, newer: bool = False
+    written: Written, defaults: Defaults, *, newer: bool = False
 ) -> tuple[compiled.Policy | None, list[Finding]]:
     """The policy ready for matching, or None; all findings (also warnings), paths from `spec` on.
 
-    With `newer` a field of a container or volume that is not known here is a warning (see
-    `container`). Never raises: everything that an author can write wrongly is a finding.
+    Recipes take from `defaults` what they do not say. With `newer` a field of a container or volume
+    that is not known here is a warning (see `container`). Never raises: everything that an author
+    can write wrongly is a finding.
     """
-    findings: list[Finding] = []
-    policy = _compile(written, findings, newer)
+    expanded = expand.expand(written.spec, defaults)
+    found: list[Finding] = []
+    policy = _compile(written, expanded, found, newer)
+    findings = [*expanded.findings, *map(expanded.origins.original, found)]
     failed = any(finding.severity == "error" for finding in findings)
     return (None if failed else policy), [finding.under(("spec",)) for finding in findings]
 
 
-def _compile(written: Written, findings: list[Finding], newer: bool) -> compiled.Policy:
-    spec = written.spec
+def _compile(
+    written: Written, expanded: expand.Expanded, findings: list[Finding], newer: bool
+) -> compiled.Policy:
+    spec = expanded.spec
     types: Types = {p.name: p.type for p in spec.parameters}
     match = _clauses(spec.match, ("match",), findings)
     exclude = tuple(
@@ -47,7 +53,7 @@ def _compile(written: Written, findings: list[Finding], newer: bool) -> compiled
     )
     conditions = tuple(_conditions(spec.conditions, types, findings))
     parameters = tuple(_parameters(spec.parameters, findings))
-    steps = tuple(_steps(spec, types, findings, newer))
+    steps = tuple(_steps(expanded, types, findings, newer))
     volumes = tuple(_volumes(spec.volumes, findings, newer))
     holes = [hole for step in steps for _, hole in step.holes]
     reads = join(
@@ -62,6 +68,7 @@ def _compile(written: Written, findings: list[Finding], newer: bool) -> compiled
         parameters=parameters,
         steps=steps,
         volumes=volumes,
+        origins=expanded.origins,
         order=spec.order,
         last=spec.placement.position == "Last",
         before=_globs(spec.placement.before),
@@ -172,28 +179,34 @@ def _sources(written: model.Parameter) -> Iterator[tuple[compiled.Source, str]]:
 
 
 def _steps(
-    spec: model.Spec, types: Types, findings: list[Finding], newer: bool
+    expanded: expand.Expanded, types: Types, findings: list[Finding], newer: bool
 ) -> Iterator[compiled.Step]:
+    spec, origins = expanded.spec, expanded.origins
     volumes = [volume.name for volume in spec.volumes]
     for index, step in enumerate(spec.steps):
         path = ("steps", index, "container")
+        raw = step.container or {}
         findings += (f.under(path) for f in _container_findings(step, volumes, newer))
-        holes = tuple(_holes(step.container, path, types, findings))
+        holes = tuple(_holes(raw, path, types, findings))
         yield compiled.Step(
             name=step.name,
             os=step.os,
-            container=container.stored({k: v for k, v in step.container.items() if k != "name"}),
+            container=container.stored({k: v for k, v in raw.items() if k != "name"}),
             holes=tuple((hole_path[len(path) :], hole) for hole_path, hole in holes),
             borrow=_borrow(step.borrow),
-            sidecar=step.container.get("restartPolicy") == "Always",
+            sidecar=raw.get("restartPolicy") == "Always",
             guarded=any(_is_guarded(hole_path[len(path) :]) for hole_path, _ in holes),
+            network=step.name in expanded.network,
+            place=field(origins.steps[index].path),
+            sources=tuple(field(origins.place(hole_path)) for hole_path, _ in holes),
         )
 
 
 def _container_findings(step: model.Step, volumes: Sequence[str], newer: bool) -> list[Finding]:
+    raw = step.container or {}
     borrowed = step.borrow is not None and bool(step.borrow.volume_mounts)
     image = step.borrow is not None and step.borrow.image
-    named = {**step.container, "name": step.container.get("name", step.name)}
+    named = {**raw, "name": raw.get("name", step.name)}
     # Borrowed mounts bring volumes of the pod, whose names are not known here.
     known = None if borrowed else volumes
     return container.findings(named, volumes=known, image_borrowed=image, newer=newer)

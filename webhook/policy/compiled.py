@@ -9,6 +9,7 @@ from typing import Any, Literal
 from webhook.expression.environment import Expression
 from webhook.expression.reads import Reads
 from webhook.expression.template import Template
+from webhook.policy.expand import Origins
 from webhook.policy.glob import Glob
 from webhook.policy.selector import Selector
 
@@ -85,7 +86,9 @@ class Step:
     """One injected container. `container` is raw and in stored form, holes still unfilled.
 
     `holes` says where templates stand in it, `guarded` that one fills a field which the API server
-    checks (a mount path, a name), so that the filled container has to be checked too.
+    checks (a mount path, a name), so that the filled container has to be checked too. `place` is
+    the step in the policy as it is written (`steps[0]`), `sources` the field that each hole comes
+    from. `network` says that a recipe talks to others.
     """
 
     name: str
@@ -95,6 +98,9 @@ class Step:
     borrow: Borrow | None
     sidecar: bool
     guarded: bool
+    network: bool
+    place: str
+    sources: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +132,7 @@ class Policy:
     parameters: tuple[Parameter, ...]
     steps: tuple[Step, ...]
     volumes: tuple[Volume, ...]
+    origins: Origins  # of steps and volumes, in their order
     order: int
     last: bool
     before: tuple[Glob, ...]

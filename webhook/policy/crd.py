@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from webhook.policy import model, schema
+from webhook.recipes.registry import FIELDS
 
 Node = dict[str, Any]
 _PRESERVE = "x-kubernetes-preserve-unknown-fields"
@@ -162,6 +163,8 @@ def _list_type(items: Mapping[str, Any], place: Place) -> Node:
 def _rules(place: Place, node: Mapping[str, Any]) -> list[Node]:
     if not place:
         return [_FORBID] if "optOut" in node.get("properties", ()) else []
+    if place == ("steps", "[]"):
+        return [_WORK, _ONE_RECIPE]
     return next((rules for end, rules in _RULES.items() if place[-len(end) :] == end), [])
 
 
@@ -178,6 +181,14 @@ _FORBID = _rule(
     "self.optOut != 'Forbid' || (self.onConflict == 'Reject' && self.onError == 'Reject')",
     "optOut: Forbid needs onConflict: Reject and onError: Reject",
     ".optOut",
+)
+_WORK = _rule(
+    " || ".join(f"has(self.{name})" for name in ("container", *FIELDS)),
+    f"a step needs one of {', '.join(('container', *FIELDS))}",
+)
+_ONE_RECIPE = _rule(
+    f"[{', '.join(f'has(self.{name})' for name in FIELDS)}].filter(set, set).size() <= 1",
+    f"only one of {', '.join(FIELDS)} may be set",
 )
 _RULES: dict[Place, list[Node]] = {
     ("annotations",): [

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from webhook.document.problem import Finding, Path
-from webhook.policy import model, part
-from webhook.policy.form import Reading
+from webhook.form import part
+from webhook.form.form import Reading
+from webhook.policy import model
 
 SPEC = part.Part(model.Spec)
 

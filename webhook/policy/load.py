@@ -12,6 +12,9 @@ from webhook.policy.compiled import Policy
 from webhook.policy.index import PolicySet
 from webhook.policy.namespace import Namespace
 from webhook.policy.parse import Broken, Written
+from webhook.recipes.defaults import Defaults
+
+DEFAULTS = Defaults()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +39,11 @@ class Loaded:
 Compiled = tuple[Written, Policy]
 
 
-def load(sources: Iterable[tuple[str, str]]) -> Loaded:
+def load(sources: Iterable[tuple[str, str]], defaults: Defaults = DEFAULTS) -> Loaded:
     """Read, compile and check the policies and namespaces of `sources`, (file name, text) pairs.
 
-    Whatever is wrong becomes a problem; nothing is raised.
+    `defaults` are what recipes take where a policy says nothing. Whatever is wrong becomes a
+    problem; nothing is raised.
     """
     problems: list[Problem] = []
     documents = []
@@ -47,24 +51,28 @@ def load(sources: Iterable[tuple[str, str]]) -> Loaded:
         found, wrong = read.read(text, file=file)
         documents += found
         problems += wrong
-    return _load(documents, problems)
+    return _load(documents, problems, defaults)
 
 
-def one(value: object) -> Loaded:
+def one(value: object, defaults: Defaults = DEFAULTS) -> Loaded:
     """As `load`, for one object that came from an API server as JSON values.
 
     Its problems have a field, no place. Fields of a container or volume that are not known here
     are warnings: the cluster may be newer than we are, and keeps them.
     """
-    return _load([read.plain(value)], [], newer=True)
+    return _load([read.plain(value)], [], defaults, newer=True)
 
 
 def _load(
-    documents: Sequence[read.Document], problems: list[Problem], *, newer: bool = False
+    documents: Sequence[read.Document],
+    problems: list[Problem],
+    defaults: Defaults,
+    *,
+    newer: bool = False,
 ) -> Loaded:
     parsed = parse.parse(documents)
-    problems += [*parsed.problems, *_further(parsed.broken, newer)]
-    compiled, wrong = _compile(parsed.policies, newer)
+    problems += [*parsed.problems, *_further(parsed.broken, defaults, newer)]
+    compiled, wrong = _compile(parsed.policies, defaults, newer)
     policies = index.build(policy for _, policy in compiled)
     problems += wrong + _out_of_force(policies, compiled)
     problems += check.check([w for w, _ in compiled], [p for _, p in compiled])
@@ -76,19 +84,21 @@ def _load(
     )
 
 
-def _further(broken: Sequence[Broken], newer: bool) -> list[Problem]:
+def _further(broken: Sequence[Broken], defaults: Defaults, newer: bool) -> list[Problem]:
     """What is wrong with policies apart from the form of their fields, which is told already."""
     return [
         one.problem(finding)
         for one in broken
-        for finding in compile.compile_policy(one.written, newer=newer)[1]
+        for finding in compile.compile_policy(one.written, defaults, newer=newer)[1]
     ]
 
 
-def _compile(policies: Sequence[Written], newer: bool) -> tuple[list[Compiled], list[Problem]]:
+def _compile(
+    policies: Sequence[Written], defaults: Defaults, newer: bool
+) -> tuple[list[Compiled], list[Problem]]:
     compiled, problems = [], []
     for written in policies:
-        policy, findings = compile.compile_policy(written, newer=newer)
+        policy, findings = compile.compile_policy(written, defaults, newer=newer)
         problems += [written.problem(finding) for finding in findings]
         if policy is not None:
             compiled.append((written, policy))

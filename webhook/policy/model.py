@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from webhook.policy import name as names
-from webhook.policy.form import (
+from webhook.form import name as names
+from webhook.form.form import (
     Boolean,
     Choice,
     Core,
@@ -26,8 +26,11 @@ from webhook.policy.form import (
     Pattern,
     Scalar,
     Text,
+    duration,
 )
-from webhook.policy.part import Part, needed, told
+from webhook.form.part import Part, needed, told
+from webhook.recipes import wait_for
+from webhook.recipes.targets import Target
 
 GROUP = "initject.dev"
 VERSION = "v1alpha1"
@@ -202,7 +205,7 @@ class Borrow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One thing to do before the application starts: an init container."""
+    """One thing to do before the application starts: a `container`, or a recipe that makes one."""
 
     name: str = needed(_NAME, "The container's name; unique in the policy.", stand_in="x")
     os: Literal["linux", "windows"] = told(
@@ -212,10 +215,20 @@ class Step:
         default="linux",
     )
     borrow: Borrow | None = told(Part(Borrow), "What to take from a container of the application.")
-    container: Mapping[str, Any] = needed(
+    container: Mapping[str, Any] | None = told(
         Core("Container"),
         "A core/v1 Container without its name. Any string in it may hold templates `${…}`, each "
-        "one CEL expression. With restartPolicy: Always it is a sidecar.",
+        "one CEL expression. With restartPolicy: Always it is a sidecar. Beside a recipe it "
+        "overrides what the recipe becomes: entries of env by name, of volumeMounts by path, other "
+        "fields as a whole.",
+    )
+    wait_for: tuple[Target, ...] | None = told(wait_for.FORM, wait_for.DESCRIPTION)
+    timeout: str | None = told(duration(), "When a recipe gives up, as 90s or 5m. Without it, 5m.")
+    mode: Literal["all", "any"] | None = told(
+        _choice("all", "any"), "Whether waitFor waits for all its targets or for any one of them."
+    )
+    exit_code: int | None = told(
+        Integer(32), "The exit status of a recipe that gave up, from 1 to 255. Without it, 210."
     )
 
 

@@ -102,7 +102,7 @@ def _together(first: Compiled, second: Compiled) -> Iterator[Problem]:
     (_, earlier), (written, later) = first, second
     if not (earlier.audit or later.audit):
         for finding in (*_same_names(earlier, later), *_contradiction(earlier, later)):
-            yield written.problem(finding.under(("spec",)))
+            yield written.problem(later.origins.original(finding).under(("spec",)))
 
 
 def _same_names(earlier: Policy, later: Policy) -> Iterator[Finding]:

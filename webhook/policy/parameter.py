@@ -13,7 +13,8 @@ from typing import Any, NoReturn
 import re2
 
 from webhook.document.problem import Finding
-from webhook.policy import model, quantity, words
+from webhook.form import words
+from webhook.policy import model, quantity
 
 MAX_TEXT = 1024  # bytes of a value that a pattern or a type is held against
 _INT64 = 2**63

@@ -9,7 +9,8 @@ from typing import Any
 
 from webhook.document.problem import Finding, Path, Problem
 from webhook.document.read import Document
-from webhook.policy import fields, model, name, rules, words
+from webhook.form import name, words
+from webhook.policy import fields, model, rules
 from webhook.policy.fields import Draft
 from webhook.policy.namespace import NAME_LABEL, Namespace
 

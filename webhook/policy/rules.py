@@ -6,11 +6,13 @@ that all that is wrong comes at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from webhook.document.problem import Finding, Path
-from webhook.policy import model, name, part
+from webhook.form import name, part
+from webhook.policy import model
+from webhook.recipes.registry import FIELDS, RECIPES, Recipe
 
 SOURCES = ("podAnnotation", "podLabel", "namespaceAnnotation", "namespaceLabel")
 # Kinds whose plural or lower-case form is surely a slip.
@@ -133,19 +135,53 @@ def _container_names(spec: Mapping[str, Any]) -> Iterator[Finding]:
             yield Finding(("steps", index, "container", "name"), what, "remove it")
 
 
+def _one_recipe(spec: Mapping[str, Any]) -> Iterator[Finding]:
+    for index, item in _maps(spec, "steps"):
+        path = ("steps", index)
+        written = [recipe for recipe in RECIPES.values() if recipe.field in item]
+        if not written and "container" not in item:
+            ways = ", ".join(("container", *FIELDS))
+            if not _misspelt(item):
+                yield Finding(path, "does nothing", f"add one of {ways}")
+        elif len(written) > 1:
+            names = " and ".join(recipe.field for recipe in written)
+            yield Finding(path, f"has {names}", "write a step for each")
+        yield from (finding.under(path) for finding in _beside(item, written))
+
+
+def _beside(step: Mapping[str, Any], written: Sequence[Recipe]) -> Iterator[Finding]:
+    """Fields that only say something to a recipe which is not there."""
+    for key in _BESIDE:
+        if key in step and not any(key in recipe.beside for recipe in written):
+            users = [recipe.field for recipe in RECIPES.values() if key in recipe.beside]
+            yield Finding((key,), f"is only for {', '.join(users)}", "remove it")
+    code = step.get("exitCode")
+    if isinstance(code, int) and not 1 <= code <= 255:
+        yield Finding(("exitCode",), "must be from 1 to 255")
+
+
+def _misspelt(step: Mapping[str, Any]) -> bool:
+    """Whether a field is written that no step has: told already, and maybe what is missing."""
+    return any(key not in part.fields(model.Step) for key in step)
+
+
+_BESIDE = sorted({name for recipe in RECIPES.values() for name in recipe.beside})
+_TEMPLATED = ("container", "timeout", *FIELDS)  # fields of a step that may hold templates
+
+
 def _no_templates(spec: Mapping[str, Any]) -> Iterator[Finding]:
     for key in ("match", "exclude", "steps", "volumes", "placement"):
         yield from _holes((key,), spec.get(key))
 
 
 def _holes(path: Path, value: Any) -> Iterator[Finding]:
-    """Strings with a `${` outside of containers, where it would be taken as it stands."""
+    """Strings with a `${` outside of steps' work, where it would be taken as it stands."""
     if isinstance(value, str) and "${" in value:
         advice = "write what you mean without a template, or move it into a step's container"
-        yield Finding(path, "templates stand only inside a step's container", advice)
+        yield Finding(path, "templates stand only inside a step's container or recipe", advice)
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            if not (key == "container" and len(path) == 2 and path[0] == "steps"):
+            if not (key in _TEMPLATED and len(path) == 2 and path[0] == "steps"):
                 yield from _holes((*path, key), item)
     elif isinstance(value, list):
         for index, item in enumerate(value):
@@ -216,5 +252,6 @@ _RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Finding]], ...] = (
     _settable,
     _mount_rules,
     _container_names,
+    _one_recipe,
     _no_templates,
 )

@@ -7,7 +7,8 @@ import pkgutil
 from collections.abc import Mapping
 from typing import Any
 
-from webhook.policy import fields, model, name
+from webhook.form import name
+from webhook.policy import fields, model
 
 Node = dict[str, Any]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from webhook.document.problem import Finding, Path
-from webhook.policy import name, words
+from webhook.form import name, words
 
 Operator = Literal["In", "NotIn", "Exists", "DoesNotExist"]
 OPERATORS: tuple[str, ...] = get_args(Operator)

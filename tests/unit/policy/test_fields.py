@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from tests.unit.policy.texts import parsed, policy, told
-from webhook.policy import form, model, part
+from webhook.form import form, part
+from webhook.policy import model
 
 STEP = "{name: a, container: {image: x:1}}"
 STEPS = f"steps: [{STEP}]"

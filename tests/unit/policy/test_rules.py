@@ -94,11 +94,11 @@ def spec(text: str) -> list[str]:
         ),
         (
             "volumes: [{name: v, configMap: {name: '${object.metadata.name}'}}]",
-            "spec.volumes[0].configMap.name: templates stand only inside a step's container; w",
+            "spec.volumes[0].configMap.name: templates stand only inside a step's container or rec",
         ),
         (
             "match: {namespaces: ['${object.metadata.name}']}",
-            "spec.match.namespaces[0]: templates stand only inside a step's container; write w",
+            "spec.match.namespaces[0]: templates stand only inside a step's container or recipe",
         ),
     ],
 )

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from webhook.document.problem import Finding, Path
-from webhook.policy import name as names
-from webhook.policy import quantity, words
+from webhook.form import name as names
+from webhook.form import words
+from webhook.policy import quantity
 from webhook.policy.apiserver import formats
 from webhook.policy.apiserver.walk import Rules
 

@@ -10,8 +10,9 @@ from fractions import Fraction
 from typing import Any
 
 from webhook.document.problem import Finding, Path
-from webhook.policy import name as names
-from webhook.policy import quantity, words
+from webhook.form import name as names
+from webhook.form import words
+from webhook.policy import quantity
 from webhook.policy.apiserver import formats
 from webhook.policy.apiserver.walk import Rules
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from webhook.policy import quantity, words
+from webhook.form import words
+from webhook.policy import quantity
 from webhook.policy.apiserver import formats, shape, stored, tables
 
 _INT64 = (-(2**63), 2**63 - 1)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from webhook.document.problem import Finding, Path
-from webhook.policy import words
+from webhook.form import words
 from webhook.policy.apiserver import formats
 from webhook.policy.apiserver.walk import Rules
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from webhook.policy import name
+from webhook.form import name
 from webhook.policy.apiserver import formats
 
 Key = tuple[str, str]

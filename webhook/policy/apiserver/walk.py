@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from webhook.document.problem import Finding, Path
-from webhook.policy import words
+from webhook.form import words
 from webhook.policy.apiserver import scalars, shape, tables
 
 Rule = Callable[[Mapping[str, Any], Path], Iterable[Finding]]

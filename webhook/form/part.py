@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from webhook.document.problem import Path
-from webhook.policy import words
-from webhook.policy.form import WRONG, Core, Form, ListOf, Node, Reading, present
+from webhook.form import words
+from webhook.form.form import WRONG, Core, Form, ListOf, Node, Reading, present
 
 _NOTHING: Any = dataclasses.MISSING
 
@@ -90,6 +90,7 @@ class Part(Form):
     rest: str = ""  # the attribute for all other fields: they are core/v1's, as those of `core`
     core: str = ""
     some: bool = False  # whether an empty one is no use
+    single: bool = False  # whether exactly one of its fields is set
 
     def read(self, path: Path, value: Any, reading: Reading) -> Any:
         """The part, with stand-ins for what is required and wrong, or WRONG."""
@@ -103,13 +104,23 @@ class Part(Form):
             field = known.get(key)
             if field:
                 given[field.attribute] = present(field.form, (*path, key), item, reading)
-            elif self.rest:
-                others[key] = item
-            else:
+                continue
+            others[key] = item
+            if not self.rest:
                 reading.refuse((*path, key), f"unknown field {key}", meant(self.type, str(key)))
         if self.rest:
             given[self.rest] = others
+        if self.single and len(given) != 1:
+            return self._refuse_number(path, len(given), bool(others), reading)
         return self._build(path, given, reading)
+
+    def _refuse_number(self, path: Path, given: int, others: bool, reading: Reading) -> Any:
+        """Not one field is set. Where there is none but a misspelt one, that is told already."""
+        if given or not others:
+            have = f"has {given} of its fields" if given else "is empty"
+            what = f"{have}, not exactly one of {', '.join(fields(self.type))}"
+            reading.refuse(path, what, "write an entry of the list for each" if given else "")
+        return WRONG
 
     def _build(self, path: Path, given: Mapping[str, Any], reading: Reading) -> Any:
         right = {key: value for key, value in given.items() if value is not WRONG}
@@ -133,7 +144,8 @@ class Part(Form):
             "type": "object",
             **({"x-core": self.core} if self.core else {}),
             **({"required": required} if required else {}),
-            **({"minProperties": 1} if self.some else {}),
+            **({"minProperties": 1} if self.some or self.single else {}),
+            **({"maxProperties": 1} if self.single else {}),
             "properties": {field.name: field.schema() for field in known},
             "additionalProperties": bool(self.rest),
         }
@@ -157,3 +169,19 @@ def meant(part: Any, key: str) -> str:
         if field.part and key in fields(field.part):
             return f"write it inside {name}: {name}.{key}"
     return words.meant(key, known)
+
+
+def texts(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Every string in a value of the model, with its path as YAML has it."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from texts(item, (*path, key))
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from texts(item, (*path, index))
+    elif dataclasses.is_dataclass(value):
+        kind: Any = type(value)
+        for name, field in fields(kind).items():
+            yield from texts(getattr(value, field.attribute), (*path, name))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from webhook.document.problem import Finding, Path
-from webhook.policy import words
+from webhook.form import words
 
 Node = dict[str, Any]
 WRONG: Any = object()  # stands for a value that could not be read
@@ -184,6 +184,41 @@ class Scalar(Form):
     def schema(self) -> Node:
         """`x-scalar`, since structural schemas know no unions."""
         return {"x-scalar": True}
+
+
+MAX_FILLED = 4096  # characters of a text with templates; a guess, far above what a value needs
+
+
+@dataclass(frozen=True, slots=True)
+class Filled(Form):
+    """A value of `form`, or a text with templates, which is judged when it is filled."""
+
+    form: Text | Integer | Boolean
+
+    def read(self, path: Path, value: Any, reading: Reading) -> Any:
+        """The value, or the text as it is."""
+        if not isinstance(value, str) or "${" not in value:
+            return self.form.read(path, value, reading)
+        if len(value) > MAX_FILLED:
+            what = f"is {len(value)} characters long, {MAX_FILLED} are allowed"
+            return reading.refuse(path, what)
+        return value
+
+    def schema(self) -> Node:
+        """A string, or `x-scalar` where the value is none."""
+        if isinstance(self.form, Text):
+            return {"type": "string", "minLength": self.form.least, "maxLength": MAX_FILLED}
+        return {"x-scalar": True}
+
+
+_DURATION = Pattern(
+    r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$", "be a duration such as 90s, 5m or 1h30m", "-"
+)
+
+
+def duration() -> Filled:
+    """A duration as Go writes it, or a text with templates."""
+    return Filled(Text(32, pattern=_DURATION))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from webhook.policy import name
+from webhook.form import name
 
 
 @pytest.mark.parametrize("text", ["a", "a1", "1a", "a-b", "x" * 63])

@@ -1,0 +1,45 @@
+"""What recipes take where a policy says nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import webhook
+
+GAVE_UP = 210  # of `initject wait`; below 128 are the statuses of programs, 128 to 165 of signals
+RUNNER = f"registry.example.com/initject/initject:{webhook.__version__}"  # the name in deploy/
+
+# The images of tools that recipes run, by the word that a setting has for each.
+TOOLS: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """The images of recipes, and what the cluster can.
+
+    `runner` is the image of Initject itself, `tools` those of other projects by their word (see
+    `TOOLS`, of which it may hold a part). `mirror` stands in place of the registry of every image
+    of `tools`. `exit_code` is that of a step that gave up.
+    """
+
+    runner: str = RUNNER
+    tools: Mapping[str, str] = field(default_factory=dict)
+    mirror: str = ""
+    exit_code: int = GAVE_UP
+
+    def tool(self, word: str) -> str:
+        """The image of a tool, from the mirror if there is one."""
+        image = self.tools.get(word) or TOOLS[word]
+        return f"{self.mirror.rstrip('/')}/{_path(image)}" if self.mirror else image
+
+
+def _path(image: str) -> str:
+    """An image without its registry; `docker.io/alpine` and `alpine` are `library/alpine`."""
+    head, slash, rest = image.partition("/")
+    # A first part with a dot or a port, or localhost, is a registry (distribution's reference.go).
+    registry = slash and ("." in head or ":" in head or head == "localhost")
+    path = rest if registry else image
+    official = not slash or (head in ("docker.io", "index.docker.io") and "/" not in rest)
+    return f"library/{path}" if official else path
