@@ -1,0 +1,85 @@
+"""What a step takes of Secrets and ConfigMaps of the pod's namespace: never the value itself.
+
+Their names are the policy's: no template, since whoever names a Secret can have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from webhook.form import name as names
+from webhook.form.form import Pattern, Text
+from webhook.form.part import Part, needed, told
+
+_NAME = Text(
+    names.MAX_SUBDOMAIN,
+    pattern=Pattern(
+        r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+        "consist of lower-case letters, digits, '-' and '.'",
+        "-",
+    ),
+)
+# core validation IsConfigMapKey, which also holds for Secrets
+_KEY = Text(
+    names.MAX_SUBDOMAIN,
+    pattern=Pattern(r"^[-._a-zA-Z0-9]+$", "consist of letters, digits, '-', '_' and '.'", "-"),
+)
+MOUNTS = "/run/initject"  # where recipes mount what they need themselves
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One key of a Secret or ConfigMap of the pod's namespace."""
+
+    name: str = needed(_NAME, "The name of the object.")
+    key: str = needed(_KEY, "The key in it.")
+
+
+KEY = Part(Key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Something that a Secret or a ConfigMap holds: exactly one of the fields."""
+
+    secret: Key | None = told(KEY, "A key of a Secret.")
+    config_map: Key | None = told(KEY, "A key of a ConfigMap.")
+
+
+HELD = Part(Held, single=True)
+
+
+def variable(name: str, secret: Key) -> dict[str, Any]:
+    """An entry of `env` that takes its value from a Secret when the container starts."""
+    return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret.name, "key": secret.key}}}
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A held value as a file of the step: its path, and the volume and the mount that it needs."""
+
+    path: str
+    volume: Mapping[str, Any]
+    mount: Mapping[str, Any]
+
+
+def file(volume: str, held: Held) -> File:
+    """The value as a file in a volume of that name, below `MOUNTS`."""
+    of = held.secret or held.config_map
+    if of is None:  # `single` says that one is set
+        msg = "neither a Secret nor a ConfigMap"
+        raise ValueError(msg)
+    items = {"items": [{"key": of.key, "path": "value"}]}
+    source: dict[str, Any] = (
+        {"secret": {"secretName": of.name, **items}}
+        if held.secret
+        else {"configMap": {"name": of.name, **items}}
+    )
+    folder = f"{MOUNTS}/{volume}"
+    return File(
+        f"{folder}/value",
+        {"name": volume, **source},
+        {"name": volume, "mountPath": folder, "readOnly": True},
+    )
