@@ -21,7 +21,7 @@ from webhook.form.part import Field
 from webhook.inject import ours, scope
 from webhook.inject.decision import Code
 from webhook.policy import index, model, trust
-from webhook.recipes import targets
+from webhook.recipes import reference, targets
 from webhook.runner import schemes
 from webhook.settings.table import TABLE, Setting
 from webhook.telemetry.instruments import INSTRUMENTS
@@ -47,6 +47,8 @@ PARTS: Mapping[type[Any], tuple[str, str]] = {
     targets.Postgres: ("recipes", "### postgres"),
     targets.Server: ("recipes", "### mysql, redis, mongodb, rabbitmq, kafka"),
     targets.Tls: ("recipes", "### tls of the others"),
+    reference.Held: ("recipes", "## From a Secret or ConfigMap"),
+    reference.Key: ("recipes", "### key"),
 }
 # The pod of the table of functions.
 POD = {

@@ -133,12 +133,28 @@ class _Kitchen:
         holes = tuple(one for one in texts(step) if "${" in one[1])
         origin = Origin(path, recipe.field, texts=holes)
         for number, raw in enumerate(rendered.steps):
-            one: model.Step = _read(_STEP, raw)
+            one: model.Step | None = self._read(_STEP, raw, (*path, recipe.field))
+            if one is None:
+                continue
             one = one if number else self._overridden(one, step, recipe, path)
             self.steps.append((one, dataclasses.replace(origin, raw={"container": one.container})))
             self.network |= {one.name} if rendered.network else set()
         for raw in rendered.volumes:
-            self.volumes.append((_read(_VOLUME, raw), dataclasses.replace(origin, raw=raw)))
+            volume = self._read(_VOLUME, raw, (*path, recipe.field))
+            if volume is not None:
+                self.volumes.append((volume, dataclasses.replace(origin, raw=raw)))
+
+    def _read(self, part: Part, raw: Mapping[str, Any], path: Path) -> Any:
+        """What a recipe rendered, read as if an author had written it, or None after telling why.
+
+        A name that is made of the step's may have become too long.
+        """
+        reading = Reading()
+        found = part.read(("",), raw, reading)
+        for finding in reading.findings:
+            what = f"{finding.what} (in what it becomes: {field(finding.path[1:])})"
+            self.findings.append(Finding(path, what, finding.advice))
+        return None if found is WRONG or reading.findings else found
 
     def _overridden(
         self, one: model.Step, step: model.Step, recipe: Recipe, path: Path
@@ -149,17 +165,6 @@ class _Kitchen:
             self.findings.append(Finding((*path, "borrow"), what, "remove it"))
         container = overridden(one.container or {}, step.container or {})
         return dataclasses.replace(one, container=container, borrow=step.borrow or one.borrow)
-
-
-def _read(part: Part, raw: Mapping[str, Any]) -> Any:
-    """What a recipe rendered, read as if an author had written it."""
-    reading = Reading()
-    found = part.read((), raw, reading)
-    # What an author may write wrongly the recipe has told before; what is left is a bug of it.
-    if found is WRONG or reading.findings:
-        msg = f"a recipe rendered what no author may write: {reading.findings}"
-        raise AssertionError(msg)
-    return found
 
 
 def _at(value: Any, path: Path) -> Any:

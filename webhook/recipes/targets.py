@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from webhook.document.problem import Finding
 from webhook.form.form import Boolean, Choice, Filled, Integer, ListOf, MapOf, Text
 from webhook.form.part import Part, fields, needed, told
 from webhook.recipes import address
+from webhook.recipes.reference import HELD, File, Held, file
 
 _HOST = Filled(Text(253))
 _PORT = Filled(Integer(32))
@@ -22,10 +23,14 @@ _TEXT = Filled(Text(1024))
 _HEADERS = MapOf(Text(256), _TEXT, most=32)
 
 
+_CA = "The CAs to trust, in PEM; those of the image without it."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
     """How a server is known. An empty one says that TLS is spoken."""
 
+    ca: Held | None = told(HELD, _CA)
     name: str | None = told(_HOST, "The name that the certificate must have, if not the host.")
     verify: bool = told(
         Boolean(), "Whether the certificate must be one of a known CA.", default=True
@@ -50,6 +55,7 @@ class TlsServer:
 
     host: str = needed(_HOST, "The name or address of the host.")
     port: int | str = told(_PORT, "The port.", default=443)
+    ca: Held | None = told(HELD, _CA)
     name: str | None = told(_HOST, "The name that the certificate must have, if not the host.")
     verify: bool = told(
         Boolean(), "Whether the certificate must be one of a known CA.", default=True
@@ -83,6 +89,9 @@ class Http:
         Text(1024), "An RE2 expression that must match somewhere in the first 256 KiB of the body."
     )
     headers: Mapping[str, str] | None = told(_HEADERS, "Headers to send.")
+    headers_from: Held | None = told(
+        HELD, "Further headers, which are secret: lines of the form `NAME: VALUE`."
+    )
     expect: Mapping[str, str] | None = told(
         _HEADERS, "Headers that the answer must have, each with an RE2 expression."
     )
@@ -149,57 +158,101 @@ class Target:
 FORM = ListOf(Part(Target, single=True), least=1, most=16)
 
 
-def words(targets: tuple[Target, ...]) -> tuple[list[str], list[Finding]]:
-    """What follows the options of `initject wait`, and what is wrong, by paths below the list."""
-    found: list[str] = []
-    wrong: list[Finding] = []
-    for index, target in enumerate(targets):
-        kind = next(k for k in fields(Target) if getattr(target, k) is not None)
+class WrongError(ValueError):
+    """What is wrong with a field of a target."""
+
+    def __init__(self, what: str, field: str = "url") -> None:
+        super().__init__(what)
+        self.field, self.what = field, what
+
+
+@dataclass(slots=True)
+class Asked:
+    """What a waiting container needs: the words behind its options, variables and files.
+
+    `findings` have paths below the list of targets. `name` is the step's, and begins the names of
+    the volumes.
+    """
+
+    name: str
+    words: list[str] = field(default_factory=list)
+    env: list[dict[str, Any]] = field(default_factory=list)
+    files: list[File] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(self, index: int, target: Target) -> None:
+        """One more target, the `index`-th of the list."""
+        kind = next(k for k in fields(Target) if getattr(target, _attribute(k)) is not None)
         try:
-            found += _words(kind, getattr(target, kind))
+            self.words += self._words(kind, getattr(target, _attribute(kind)))
+        except WrongError as error:
+            self.findings.append(Finding((index, kind, error.field), error.what))
+
+    def _words(self, kind: str, target: Any) -> Iterator[str]:
+        if kind == "urls":
+            yield f"--targets={target}"
+        elif isinstance(target, Http):
+            yield from self._http(target)
+        elif isinstance(target, Grpc) and target.tls:
+            yield "grpcs"
+            yield from self._options(dataclasses.replace(target, tls=None))
+            yield from self._options(target.tls)
+        else:
+            yield kind
+            yield from self._options(target)
+
+    def _http(self, target: Http) -> Iterator[str]:
+        try:
+            url = address.split(target.url)
         except ValueError as error:
-            wrong.append(Finding((index, kind, "url"), str(error)))
-    return found, wrong
+            raise WrongError(str(error)) from None
+        if url.scheme not in ("http", "https"):
+            what = f"is of the scheme {url.scheme}, not http or https"
+            raise WrongError(what)
+        yield url.scheme
+        parts = ((name, getattr(url, name)) for name in ("host", "port", "path", "query"))
+        wanted = ((name, getattr(target, name)) for name in ("method", "status", "body"))
+        yield from (f"{name}={value}" for name, value in (*parts, *wanted) if value)
+        for name, entries in (("header", target.headers), ("expect", target.expect)):
+            yield from (f"{name}={key}: {value}" for key, value in (entries or {}).items())
+        if target.headers_from:
+            yield f"header-file={self._file(target.headers_from, 'headers')}"
+        if target.tls:
+            yield from self._options(target.tls)
+
+    def _options(self, part: Any) -> Iterator[str]:
+        """`name=value` for each field that says something else than its default."""
+        kind: Any = type(part)
+        for name, one in fields(kind).items():
+            value = getattr(part, one.attribute)
+            if isinstance(value, Tls):
+                yield "tls=true"
+                yield from self._options(value)
+            elif isinstance(value, Held):
+                if not part.verify:
+                    what = "stands beside verify: false, which trusts everybody"
+                    raise WrongError(what, name)
+                yield f"{name}={self._file(value, name)}"
+            elif isinstance(value, bool):
+                yield from [f"{name}={str(value).lower()}"] if value != one.default else []
+            elif value is not None:
+                yield f"{name}={value}"
+
+    def _file(self, held: Held, kind: str) -> str:
+        """The path of a held value."""
+        volume = f"{self.name}-{kind}-{len(self.files)}"
+        wanted = file(volume, held)
+        self.files.append(wanted)
+        return wanted.path
 
 
-def _words(kind: str, target: Any) -> Iterator[str]:
-    if kind == "urls":
-        yield f"--targets={target}"
-    elif isinstance(target, Http):
-        yield from _http(target)
-    elif isinstance(target, Grpc) and target.tls:
-        yield "grpcs"
-        yield from _options(dataclasses.replace(target, tls=None))
-        yield from _options(target.tls)
-    else:
-        yield kind
-        yield from _options(target)
+def _attribute(name: str) -> str:
+    return fields(Target)[name].attribute
 
 
-def _http(target: Http) -> Iterator[str]:
-    url = address.split(target.url)
-    if url.scheme not in ("http", "https"):
-        what = f"is of the scheme {url.scheme}, not http or https"
-        raise ValueError(what)
-    yield url.scheme
-    parts = ((name, getattr(url, name)) for name in ("host", "port", "path", "query"))
-    wanted = ((name, getattr(target, name)) for name in ("method", "status", "body"))
-    yield from (f"{name}={value}" for name, value in (*parts, *wanted) if value)
-    for name, entries in (("header", target.headers), ("expect", target.expect)):
-        yield from (f"{name}={key}: {value}" for key, value in (entries or {}).items())
-    if target.tls:
-        yield from _options(target.tls)
-
-
-def _options(part: Any) -> Iterator[str]:
-    kind: Any = type(part)
-    for name, field in fields(kind).items():
-        value = getattr(part, field.attribute)
-        if isinstance(value, Tls):
-            yield "tls=true"
-            yield from _options(value)
-        elif isinstance(value, bool):
-            if value != field.default:
-                yield f"{name}={str(value).lower()}"
-        elif value is not None:
-            yield f"{name}={value}"
+def asked(name: str, targets: tuple[Target, ...]) -> Asked:
+    """What the step of that name needs to wait for all these targets."""
+    found = Asked(name)
+    for index, target in enumerate(targets):
+        found.add(index, target)
+    return found

@@ -122,3 +122,14 @@ def test_a_place_in_a_template_is_that_of_the_written_text() -> None:
     (problem,) = load.load([("p.yaml", text)]).problems
 
     assert text.index("nope") == problem.column - 1
+
+
+def test_a_name_that_became_too_long_is_told() -> None:
+    """Volumes of a recipe are named after its step."""
+    ca = {"secret": {"name": "ca", "key": "ca.crt"}}
+    step = {"name": "w" * 60, "waitFor": [{"tls": {"host": "vault", "ca": ca}}]}
+
+    (problem,) = loaded(step).errors
+
+    assert problem.field == "spec.steps[0].waitFor"
+    assert problem.what.endswith("are allowed (in what it becomes: name)")

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from certs.authority import Authority
 from webhook.form.form import Reading
 from webhook.form.part import fields
-from webhook.recipes import targets
+from webhook.recipes import reference, targets
 from webhook.runner import targets as runner
 
-TLS = {"name": "other", "verify": False}
+CA = {"secret": {"name": "ca", "key": "tls.crt"}}
+TLS = {"ca": CA, "name": "other"}
 # Of each kind one target with every field.
 EVERY: Mapping[str, dict[str, Any]] = {
     "tcp": {"host": "db", "port": 1},
@@ -26,6 +30,7 @@ EVERY: Mapping[str, dict[str, Any]] = {
         "status": "200,404",
         "body": "UP",
         "headers": {"X-A": "b"},
+        "headersFrom": {"configMap": {"name": "headers", "key": "lines"}},
         "expect": {"X-B": "c"},
         "tls": TLS,
     },
@@ -39,11 +44,15 @@ EVERY: Mapping[str, dict[str, Any]] = {
 }
 
 
-def words(kind: str, target: Mapping[str, Any]) -> list[str]:
+def certificate() -> bytes:
+    return Authority.create(datetime.now(UTC)).certificate
+
+
+def asked(kind: str, target: Mapping[str, Any]) -> targets.Asked:
     reading = Reading()
     written = targets.FORM.read((), [{kind: dict(target)}], reading)
-    found, wrong = targets.words(written)
-    assert ([], []) == (reading.findings, wrong)
+    found = targets.asked("wait", written)
+    assert ([], []) == (reading.findings, found.findings)
     return found
 
 
@@ -53,25 +62,46 @@ def test_there_is_an_example_of_each_kind() -> None:
 
 
 @pytest.mark.parametrize("kind", EVERY)
-def test_the_runner_takes_every_field_of_a_kind(kind: str) -> None:
+def test_the_runner_takes_every_field_of_a_kind(kind: str, tmp_path: Path) -> None:
     """It refuses an option that it does not know, so that a policy could never wait."""
-    assert [kind == "dns"] == [
-        "1" not in target.name for target in runner.read(words(kind, EVERY[kind]))
+    found = asked(kind, EVERY[kind])
+    for one in found.files:
+        path = tmp_path / one.path.removeprefix("/")
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"X-C: d" if "headers" in one.path else certificate())
+
+    there = [
+        word.replace(reference.MOUNTS, f"{tmp_path}{reference.MOUNTS}") for word in found.words
     ]
+
+    assert [kind == "dns"] == ["1" not in target.name for target in runner.read(there)]
 
 
 @pytest.mark.parametrize("kind", EVERY)
 def test_every_field_of_a_kind_is_in_the_example(kind: str) -> None:
     """So that the test above sees all of them."""
-    assert set(EVERY[kind]) == set(fields(fields(targets.Target)[kind].part))
+    known = set(fields(fields(targets.Target)[kind].part)) - {"verify"}
+
+    assert known == set(EVERY[kind])
+
+
+@pytest.mark.parametrize("kind", [kind for kind, target in EVERY.items() if "tls" in target])
+def test_a_certificate_that_is_not_looked_at_needs_no_authority(kind: str, tmp_path: Path) -> None:
+    """`verify: false` reaches the runner, and a CA beside it is a mistake."""
+    plain = {**EVERY[kind], "tls": {"verify": False}}
+    both = {**plain, "tls": {"verify": False, "ca": CA}}
+    wrong = targets.asked("wait", targets.FORM.read((), [{kind: both}], Reading())).findings
+
+    assert "verify=false" in asked(kind, plain).words
+    assert [(0, kind, "ca")] == [finding.path for finding in wrong]
 
 
 @given(st.text(min_size=1, max_size=30))
 def test_a_value_has_a_word_of_its_own(value: str) -> None:
     """Whatever fills a template, the words around it stay what they are."""
     template = "${parameters.x}"
-    found = words("http", {"url": f"http://{template}:80/{template}?{template}"})
+    found = asked("http", {"url": f"http://{template}:80/{template}?{template}"})
 
-    filled = [word.replace(template, value) for word in found]
+    filled = [word.replace(template, value) for word in found.words]
 
     assert filled == ["http", f"host={value}", "port=80", f"path=/{value}", f"query={value}"]
