@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from webhook.document.problem import Finding, Path, field
-from webhook.form.form import WRONG, Reading
+from webhook.form.form import Reading
 from webhook.form.part import Part, texts
 from webhook.policy import model
 from webhook.recipes.defaults import Defaults
@@ -127,34 +127,19 @@ class _Kitchen:
     def _render(self, step: model.Step, written: Any, recipe: Recipe, path: Path) -> None:
         beside = Beside(step.name, step.os, step.timeout, step.mode, step.exit_code)
         rendered = recipe.render(written, beside, self.defaults)
-        self.findings += (f.under((*path, recipe.field)) for f in rendered.findings)
-        if any(finding.severity == "error" for finding in rendered.findings):
+        steps, wrong = _read(_STEP, rendered.steps)
+        volumes, also_wrong = _read(_VOLUME, rendered.volumes)
+        found = (*rendered.findings, *wrong, *also_wrong)
+        self.findings += (finding.under((*path, recipe.field)) for finding in found)
+        if any(finding.severity == "error" for finding in found):
             return
-        holes = tuple(one for one in texts(step) if "${" in one[1])
-        origin = Origin(path, recipe.field, texts=holes)
-        for number, raw in enumerate(rendered.steps):
-            one: model.Step | None = self._read(_STEP, raw, (*path, recipe.field))
-            if one is None:
-                continue
+        origin = Origin(path, recipe.field, texts=tuple(t for t in texts(step) if "${" in t[1]))
+        for number, one in enumerate(steps):
             one = one if number else self._overridden(one, step, recipe, path)
             self.steps.append((one, dataclasses.replace(origin, raw={"container": one.container})))
             self.network |= {one.name} if rendered.network else set()
-        for raw in rendered.volumes:
-            volume = self._read(_VOLUME, raw, (*path, recipe.field))
-            if volume is not None:
-                self.volumes.append((volume, dataclasses.replace(origin, raw=raw)))
-
-    def _read(self, part: Part, raw: Mapping[str, Any], path: Path) -> Any:
-        """What a recipe rendered, read as if an author had written it, or None after telling why.
-
-        A name that is made of the step's may have become too long.
-        """
-        reading = Reading()
-        found = part.read(("",), raw, reading)
-        for finding in reading.findings:
-            what = f"{finding.what} (in what it becomes: {field(finding.path[1:])})"
-            self.findings.append(Finding(path, what, finding.advice))
-        return None if found is WRONG or reading.findings else found
+        for volume in volumes:
+            self.volumes.append((volume, dataclasses.replace(origin, raw=volume.raw)))
 
     def _overridden(
         self, one: model.Step, step: model.Step, recipe: Recipe, path: Path
@@ -165,6 +150,21 @@ class _Kitchen:
             self.findings.append(Finding((*path, "borrow"), what, "remove it"))
         container = overridden(one.container or {}, step.container or {})
         return dataclasses.replace(one, container=container, borrow=step.borrow or one.borrow)
+
+
+def _read(part: Part, rendered: Sequence[Mapping[str, Any]]) -> tuple[list[Any], list[Finding]]:
+    """What a recipe rendered, read as if an author had written it, and what is wrong with it.
+
+    A name that is made of the step's may have become too long.
+    """
+    found, wrong = [], []
+    for raw in rendered:
+        reading = Reading()
+        found.append(part.read(("",), raw, reading))
+        for finding in reading.findings:
+            what = f"{finding.what} (in what it becomes: {field(finding.path[1:])})"
+            wrong.append(Finding((), what, finding.advice))
+    return found, wrong
 
 
 def _at(value: Any, path: Path) -> Any:
