@@ -51,6 +51,37 @@ EVERYTHING = yaml.safe_load(
           image: registry.example.com/tools/warmup:1.4
           args: [--cache, /cache, "${parameters.host}"]
           fieldOfTomorrow: {kept: [1]}
+      - name: wait
+        os: linux
+        waitFor:
+          - tcp: {host: db, port: 1}
+          - tls:
+              host: db
+              port: 1
+              ca: {configMap: {name: ca, key: ca.crt}}
+              name: other
+              verify: true
+          - dns: {host: db}
+          - http:
+              url: https://auth/
+              method: HEAD
+              status: "200"
+              body: UP
+              headers: {X-A: b}
+              headersFrom: {secret: {name: headers, key: lines}}
+              expect: {X-B: c}
+              tls: &tls {ca: {secret: {name: ca, key: ca.crt}}, name: other, verify: true}
+          - grpc: {host: db, port: "${parameters.port}", service: a.B, tls: *tls}
+          - postgres: {host: db, port: 1, database: a, user: b, tls: *tls}
+          - mysql: {host: db, port: 1, tls: *tls}
+          - redis: {host: db, port: 1, tls: *tls}
+          - mongodb: {host: db, port: 1, tls: *tls}
+          - rabbitmq: {host: db, port: 1, tls: *tls}
+          - kafka: {host: db, port: 1, tls: *tls}
+          - urls: "${parameters.host}"
+        timeout: 5m
+        mode: any
+        exitCode: 7
     volumes:
       - name: settings
         emptyDir: {sizeLimit: 16Mi}
@@ -82,6 +113,11 @@ WRONG: list[tuple[str, tuple[str | int, ...], Any]] = [
     ("ClusterInitPolicy", ("steps", 0, "container"), ...),
     ("ClusterInitPolicy", ("steps", 0, "container"), "x"),
     ("ClusterInitPolicy", ("steps", 0, "os"), "mac"),
+    ("ClusterInitPolicy", ("steps", 1, "waitFor"), ...),
+    ("ClusterInitPolicy", ("steps", 1, "waitFor", 0), {}),
+    ("ClusterInitPolicy", ("steps", 1, "waitFor", 0, "dns"), {"host": "b"}),
+    ("ClusterInitPolicy", ("steps", 1, "waitFor", 1, "tls", "ca"), {}),
+    ("ClusterInitPolicy", ("steps", 1, "timeout"), 5),
     ("ClusterInitPolicy", ("steps", 0, "borrow", "image"), "yes"),
     ("ClusterInitPolicy", ("exclude", 0), {}),
     ("ClusterInitPolicy", (*CLAUSES, "namespaces"), []),
@@ -186,7 +222,8 @@ def test_the_policy_with_every_field_has_every_field() -> None:
 def missing(schema: Json, value: list[Any], path: str) -> Iterator[str]:
     if "properties" in schema and "x-core" not in schema:
         for name, child in schema["properties"].items():
-            if path.endswith((".from[]", ".exclude[]")) or name == "subPathExpr":
+            either = (".from[]", ".exclude[]", ".ca", ".headersFrom")
+            if path.endswith(either) or name == "subPathExpr":
                 continue  # one of several is all there can be, or all that there needs to be
             held = [one[name] for one in value if name in one]
             if not held:
