@@ -14,6 +14,8 @@ import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+CLOSE = (b"connection", b"close")  # the only value of that header that any application here sends
+
 
 class Connection(Protocol):
     """What an answer says to its connection."""
@@ -33,6 +35,14 @@ class Cycle(RequestResponseCycle):
 
     connection: Connection
     held: Any = None
+    whole = False  # all of the request was here before the application was asked
+
+    async def receive(self) -> Any:
+        """The body, at once when it is here: most are, and need not be waited for."""
+        if not self.whole or self.disconnected:
+            return await super().receive()
+        self.whole = False
+        return {"type": "http.request", "body": bytes(self.body), "more_body": False}
 
     async def send(self, message: Any) -> None:
         """Hold back the head until the body comes."""
@@ -52,20 +62,15 @@ class Cycle(RequestResponseCycle):
 
     def _whole(self, head: Any, body: bytes) -> None:
         self.response_started = self.response_complete = True
-        lines = [STATUS_LINE[head["status"]]]
-        for name, value in self.default_headers:
-            lines += (name, b": ", value, b"\r\n")
-        for name, value in head["headers"]:
-            if name == b"connection":
-                self.keep_alive = False  # nobody here sends another value than `close`
-            else:
-                lines += (name, b": ", value, b"\r\n")
-        if not self.keep_alive:
-            lines.append(b"connection: close\r\n")
-        lines.append(b"\r\n")
-        if self.scope["method"] != "HEAD":
-            lines.append(body)
-        self.transport.write(b"".join(lines))
+        headers = [*self.default_headers, *head["headers"]]
+        if CLOSE in headers:
+            self.keep_alive = False
+        elif not self.keep_alive:
+            headers.append(CLOSE)
+        if self.scope["method"] == "HEAD":
+            body = b""
+        lines = b"\r\n".join(map(b": ".join, headers))
+        self.transport.write(b"%b%b\r\n\r\n%b" % (STATUS_LINE[head["status"]], lines, body))
         self.message_event.set()
         if self.keep_alive:
             self.on_response()

@@ -185,23 +185,21 @@ class Connection(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         """A part of the target."""
-        self.size += len(url)
-        self._check_size()
         self.url += url
+        self.size += len(url)
+        if self.size > self.limits.header_bytes:
+            raise _TooLargeError
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or a trailer after the body."""
         self.size += len(name) + len(value) + 4
-        self._check_size()
+        if self.size > self.limits.header_bytes:
+            raise _TooLargeError
         name = name.lower()
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
         if self.in_header:
             self.headers.append((name, value))
-
-    def _check_size(self) -> None:
-        if self.size > self.limits.header_bytes:
-            raise _TooLargeError
 
     def on_headers_complete(self) -> None:
         """The request's application starts, or waits for the one before it."""
@@ -255,7 +253,8 @@ class Connection(HttpToolsProtocol):
         cycle.body += body
         if len(cycle.body) > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
-        cycle.message_event.set()
+        if cycle is not self.unstarted:  # nobody waits for the body of one that has not started
+            cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         """All of a request is here: what follows is another one."""
@@ -267,7 +266,10 @@ class Connection(HttpToolsProtocol):
             return
         self.deadline = math.inf
         cycle.more_body = False
-        cycle.message_event.set()
+        if cycle is self.unstarted:
+            cycle.whole = True
+        else:
+            cycle.message_event.set()
 
     # what the application does
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from webhook.inject.decision import Decision, Options
@@ -80,13 +80,25 @@ class Mutate(Post):
         self._source = source
         self._all_need_labels = options.inject == "opt-in"
 
-    async def _review(self, request: Request, body: bytes | bytearray, scope: Any) -> bytes:
+    def _review(
+        self, request: Request, body: bytes | bytearray, scope: Any
+    ) -> bytes | Awaitable[bytes]:
         policies = self._policies.get()
         namespace = self._namespaces.get(request.namespace)
+        source = self._source
         needed = self._all_need_labels or policies.needs_namespace
-        if namespace is None and self._source is not None and needed:
-            reading = self._ask(self._source, request, scope)
-            namespace = await asyncio.create_task(reading)  # time-outs exist in tasks only
+        if namespace is None and source is not None and needed:
+            return self._asked(source, request, policies, scope)
+        return self._decided(request, policies, namespace)
+
+    async def _asked(
+        self, source: Source, request: Request, policies: PolicySet, scope: Any
+    ) -> bytes:
+        reading = self._ask(source, request, scope)
+        namespace = await asyncio.create_task(reading)  # time-outs exist in tasks only
+        return self._decided(request, policies, namespace)
+
+    def _decided(self, request: Request, policies: PolicySet, namespace: Namespace | None) -> bytes:
         decision = self._decide(request, policies, namespace, self._options)
         answer = _encode(request.uid, decision)
         record.record(self._metrics, request, decision)
@@ -105,9 +117,9 @@ class Mutate(Post):
 
 
 def _encode(uid: str, decision: Decision) -> bytes:
-    notes: Mapping[str, Any] = {"warnings": decision.warnings, "audit": decision.audit}
+    warnings, audit = decision.warnings, decision.audit
     if not decision.allowed:
-        return response.denied(uid, decision.message, **notes)
+        return response.denied(uid, decision.message, warnings=warnings, audit=audit)
     if decision.patch:
-        return response.patched(uid, decision.patch, **notes)
-    return response.allowed(uid, **notes)
+        return response.patched(uid, decision.patch, warnings=warnings, audit=audit)
+    return response.allowed(uid, warnings=warnings, audit=audit)

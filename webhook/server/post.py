@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-import time
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable
+from time import perf_counter
 from typing import Any
 
 from webhook.errors import ReviewError
@@ -49,15 +50,18 @@ class Post(ABC):
         self._body_bytes = body_bytes
 
     @abstractmethod
-    async def _review(self, request: Request, body: bytes | bytearray, scope: Any) -> bytes:
-        """The answer to a review; `body` is what it was read from.
+    def _review(
+        self, request: Request, body: bytes | bytearray, scope: Any
+    ) -> bytes | Awaitable[bytes]:
+        """The answer to a review, or something to wait for that gives it; `body` is what the
+        review was read from.
 
         Raises ReviewError for one that cannot be answered, BusyError; all else is a bug.
         """
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one HTTP request."""
-        began = time.perf_counter()
+        began = perf_counter()
         self._metrics.begin(self._path)
         status = 499  # the client went away: nobody is answered, but it is counted
         try:
@@ -65,13 +69,11 @@ class Post(ABC):
             if answer is None:
                 return
             status, headers, body = answer
-            length = (b"content-length", b"%d" % len(body))
-            await send(
-                {"type": "http.response.start", "status": status, "headers": [*headers, length]}
-            )
+            headers = (*headers, (b"content-length", b"%d" % len(body)))
+            await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
         finally:
-            self._metrics.end(status, time.perf_counter() - began, self._path)
+            self._metrics.end(status, perf_counter() - began, self._path)
 
     def _refuse(self, scope: Any) -> Answer | None:
         """What can be said from the headers alone."""
@@ -111,7 +113,8 @@ class Post(ABC):
         try:
             request = codec.decode(body)
             uid = request.uid
-            return 200, (_IS_JSON,), await self._review(request, body, scope)
+            answer = self._review(request, body, scope)
+            return 200, (_IS_JSON,), answer if isinstance(answer, bytes) else await answer
         except ReviewError as error:
             self._metrics.refused(error.field)
             log.info("review refused", extra={"field": error.field, "reason": str(error)})
