@@ -49,7 +49,8 @@ lint: $(ready)  ## style, types, direction of imports, shell scripts, Dockerfile
 	@$(bin)/ruff format --check .
 	@$(bin)/mypy
 	@$(bin)/lint-imports
-	@$(bin)/shellcheck .ci/run tests/cluster/build.sh tests/cluster/tools.sh
+	@$(bin)/shellcheck .ci/run tests/cluster/build.sh tests/cluster/tools.sh \
+		tests/cluster/recipes.sh
 	@$(bin)/hadolint Dockerfile
 
 fix: $(ready)  ## what of `lint` can be mended by a tool
@@ -65,6 +66,7 @@ cases: $(ready)  ## the gallery; UPDATE=1 writes what comes out into expected.ya
 cluster: $(ready)  ## the tests on a real Kubernetes; builds it once (8 minutes, needs Go)
 	@tests/cluster/build.sh '$(KUBERNETES)' control_plane node
 	@tests/cluster/tools.sh '$(CACHE)/tools'
+	@tests/cluster/recipes.sh '$(CACHE)/recipes'
 	@INITJECT_CACHE='$(CACHE)' $(bin)/python -m pytest tests/cluster
 
 bench: $(ready)  ## what a review costs, as ratios; CLUSTER=1: what a pod costs on a real API server

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-pytest_plugins = ["tests.needs", "tests.podman"]
+pytest_plugins = ["tests.needs", "tests.podman", "tests.cluster.servers.fixtures"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -99,11 +99,16 @@ class Node:
 
     def load(self, archive: Path) -> None:
         """Import a further image; a cluster that is not ours cannot be given any."""
+        self._containerd("import", str(archive))
+
+    def tag(self, image: str, name: str) -> None:
+        """Give an image of the node a further name."""
+        self._containerd("tag", "--force", image, name)
+
+    def _containerd(self, *command: str) -> None:
         assert self.cluster is not None, "a node of our own"
         socket = self.cluster / "containerd" / "containerd.sock"
-        done = inner.ctr(
-            Parts(plane.BINARIES, self.cluster), socket, "images", "import", str(archive)
-        )
+        done = inner.ctr(Parts(plane.BINARIES, self.cluster), socket, "images", *command)
         assert done.returncode == 0, done.stderr
 
     def pod(self, namespace: str, name: str) -> Json:

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Build what the recipes are tested with, once: goose, golang-migrate, rclone and oras from their Go
+# modules, pinned in go/*/go.mod and go.sum; git-sync is unpacked from INITJECT_TOOLS.
+#
+#     recipes.sh FOLDER
+#
+# What is already in FOLDER is made again only when its recipe has changed. Needs Go 1.26 and xz.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+mkdir -p "$1"
+out=$(cd "$1" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export CGO_ENABLED=0 GOFLAGS="-mod=readonly -buildvcs=false" # go.sum holds every hash
+
+program() { # program, folder of go/, package, tags: kept with the digest of its recipe
+    local name=$1 digest
+    digest=$(cd "$here/go/$2" && { cat -- *; echo "${@:3}"; } | sha256sum | cut -c1-64)
+    [ -x "$out/$name" ] && [ "$(cat "$out/$name.recipe")" = "$digest" ] && return
+    command -v go >/dev/null || { echo "Go 1.26 is needed to build $name" >&2; exit 1; }
+    echo "building $name …" >&2
+    cp -r "$here/go/$2" "$work/$name"
+    (cd "$work/$name" && go build -trimpath -ldflags "-s -w" -tags "${4:-}" -o "$out/$name.part" "$3")
+    rm -f "$out/$name"
+    echo "$digest" >"$out/$name.recipe"
+    mv "$out/$name.part" "$out/$name" # never half a program under its name
+}
+
+git_sync() { # a binary that no registry serves; its digest is kept beside it
+    local file sum
+    [ -n "${INITJECT_TOOLS:-}" ] || { echo "INITJECT_TOOLS is not set: no git-sync" >&2; return 0; }
+    file=$(cd "$INITJECT_TOOLS" && ls git-sync-*-linux-amd64.xz)
+    sum=$(grep " ${file%.xz}\$" "$INITJECT_TOOLS/SHA256SUMS")
+    echo "${sum%% *}  $out/git-sync" | sha256sum --check --status 2>/dev/null && return
+    echo "unpacking git-sync …" >&2
+    xz --decompress --stdout "$INITJECT_TOOLS/$file" >"$work/git-sync"
+    echo "${sum%% *}  $work/git-sync" | sha256sum --check --quiet
+    install "$work/git-sync" "$out/git-sync.part"
+    mv "$out/git-sync.part" "$out/git-sync"
+}
+
+program goose goose github.com/pressly/goose/v3/cmd/goose \
+    "no_clickhouse no_duckdb no_libsql no_mssql no_spanner no_sqlite3 no_starrocks no_turso no_vertica no_ydb"
+program migrate golang-migrate github.com/golang-migrate/migrate/v4/cmd/migrate "postgres mysql"
+program rclone rclone .
+program oras oras oras.land/oras/cmd/oras
+git_sync

@@ -1,0 +1,41 @@
+"""Tools and servers as fixtures. No server is started: a test does that when it wants to.
+
+Each is of one test: nothing is left in it by another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import needs
+from tests.cluster import programs
+from tests.cluster.nodes import Node
+from tests.cluster.servers import postgres as postgresql
+from tests.cluster.servers.database import Database
+
+
+@pytest.fixture(scope="session")
+def tool(node: Node, tmp_path_factory: pytest.TempPathFactory) -> programs.Images:
+    """The image of a tool on the node, by the tool's name: `tool("goose")`."""
+    needs.own_cluster()
+    folder = tmp_path_factory.mktemp("tools")
+    return programs.Images(node, lambda name: programs.archive(name, folder))
+
+
+@pytest.fixture(scope="session")
+def postgres_data() -> Iterator[Path]:
+    """What PostgreSQL servers begin with."""
+    needs.root()
+    with postgresql.template() as data:
+        yield data
+
+
+@pytest.fixture
+def postgres(node: Node, postgres_data: Path) -> Iterator[Database]:
+    """A database on PostgreSQL."""
+    needs.own_cluster()
+    with postgresql.prepared(node, postgres_data) as database:
+        yield database
