@@ -20,7 +20,7 @@ HOSTS = re.compile(
     r"|169\.254\.169\.254|(127|10)(\.|\\\.)\d+.*|198\.1[89]\..*|0\.0\.0\.0|\[.*|.*[{$…].*"
     r"|initject\.dev|json-schema\.org|www\.apache\.org|kubernetes\.io|no-color\.org"
 )
-URL = re.compile(r"\b[a-z][a-z0-9+.-]*://([^/\s\"'`)>\]:,;#\\]+)")
+URL = re.compile(r"\b[a-z][a-z0-9+.-]*://([^/\s\"'`)>\]:,;?#\\]+)")
 QUOTED = (  # texts of others
     "LICENSE",
     "docs/schema/",
