@@ -12,7 +12,7 @@ from webhook.recipes.address import Address, split
     [
         ("http://auth", Address("http", "auth")),
         ("https://auth:8443/a/b?c=d&e", Address("https", "auth", "8443", "/a/b", "c=d&e")),
-        ("http://auth?x", Address("http", "auth", "", "", "x")),
+        ("http://auth.example.com?x", Address("http", "auth.example.com", "", "", "x")),
         ("http://[::1]:80/", Address("http", "::1", "80", "/")),
         (
             "http://${parameters.host}:${parameters.port}/${object.metadata.labels['a/b?c#d']}",
