@@ -18,7 +18,9 @@ from webhook.runner import reach, schemes, targets, words
 from webhook.runner.address import Address
 
 HOSTILE = st.text(
-    st.one_of(st.sampled_from("#&@=?%/:,;\n\r\0 \"'$(){}[]\\"), st.characters(codec="utf-8"))
+    st.one_of(
+        st.sampled_from("#&@=?%/:,;\n\r\0\x85\udc80 \"'$(){}[]\\"), st.characters(codec="utf-8")
+    )
 )
 
 
@@ -70,9 +72,11 @@ WRONG = [
     (("postgres", "host=db", "port=0"), "postgres: port '0' is none; write one from 1 to 65535"),
     (("postgres", "port=5432\n"), "postgres: port has a control character; leave it out"),
     (("postgres", "host=db", "colour=red"),
-     "postgres://db: unknown option 'colour'; it has: ca, name, tls, user, verify"),
+     "postgres://db: unknown option 'colour'; it has: "
+     "ca, login, name, password-file, tls, user, verify"),
     (("redis", "host=db", "path=/x"),
-     "redis://db: unknown option 'path'; it has: ca, name, tls, verify"),
+     "redis://db: unknown option 'path'; it has: "
+     "ca, login, name, password-file, tls, user, verify"),
     (("http", "url=http://a#header-file=/etc/passwd"),
      "http: write the options of url as words of their own, without #"),
     (("http", "url=tcp://a:1"), "http: url is of another kind; write one with http:// or https://"),

@@ -15,7 +15,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from webhook.errors import UsageError
 
 MAX_LENGTH = 8192  # a guess: twice what servers take as a URL
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # in no option, and in no field
+# In no option and in no field: what moves a terminal, ends a line, or is no text.
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 _NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 _SPACE = re.compile(r"[\x00-\x20\x7f]")
@@ -174,6 +175,6 @@ def _option(piece: str) -> tuple[str, str]:
         raise ValueError(msg)
     decoded = unquote(value)
     if CONTROL.search(decoded):
-        msg = f"has a character in option {name!r} that no option has; leave out %00 to %1f and %7f"
+        msg = f"has a character in option {name!r} that no option has; leave out control characters"
         raise ValueError(msg)
     return name, decoded

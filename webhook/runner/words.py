@@ -25,6 +25,7 @@ _PLACE = ("url", "host", "port")
 _FURTHER: Mapping[str, tuple[str, ...]] = {
     "http": ("path", "query"),
     "postgres": ("database",),
+    "mysql": ("database",),
     "grpc": ("service",),
 }
 # Characters that stay as they are in a path and in a query (RFC 3986, 3.3 and 3.4); any other is
