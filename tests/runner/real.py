@@ -43,12 +43,16 @@ class Place:
         return {"cwd": self.folder, "user": user}
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port: int = sock.getsockname()[1]
+        return port
+
+
 @contextmanager
 def place() -> Iterator[Place]:
-    with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as sock:
-        port: int = sock.getsockname()[1]
-        sock.close()
-        found = Place(Path(folder), port)
+    with tempfile.TemporaryDirectory() as folder:
+        found = Place(Path(folder), free_port())
         found.authority.cert_pem.write_to_path(found.ca)
         issued = found.authority.issue_cert("127.0.0.1")
         issued.private_key_pem.write_to_path(found.folder / "tls.key")

@@ -17,7 +17,7 @@ import trustme
 
 from tests import needs
 from tests.runner import stand
-from tests.runner.test_real import free_port
+from tests.runner.real import free_port
 from tests.runner.test_wait import waited
 
 HEAD = [(":status", "200"), ("content-type", "application/grpc")]
