@@ -29,7 +29,8 @@ from webhook.form.form import (
     duration,
 )
 from webhook.form.part import Part, needed, told
-from webhook.recipes import wait_for
+from webhook.recipes import migrate, wait_for
+from webhook.recipes.migrate import Migrate
 from webhook.recipes.targets import Target
 
 GROUP = "initject.dev"
@@ -223,6 +224,7 @@ class Step:
         "fields as a whole.",
     )
     wait_for: tuple[Target, ...] | None = told(wait_for.FORM, wait_for.DESCRIPTION)
+    migrate: Migrate | None = told(migrate.FORM, migrate.DESCRIPTION)
     timeout: str | None = told(duration(), "When a recipe gives up, as 90s or 5m. Without it, 5m.")
     mode: Literal["all", "any"] | None = told(
         _choice("all", "any"), "Whether waitFor waits for all its targets or for any one of them."

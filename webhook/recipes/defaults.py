@@ -12,7 +12,14 @@ GAVE_UP = 210  # of `initject wait`; below 128 are the statuses of programs, 128
 RUNNER = f"registry.example.com/initject/initject:{webhook.__version__}"  # the name in deploy/
 
 # The images of tools that recipes run, by the word that a setting has for each.
-TOOLS: Mapping[str, str] = MappingProxyType({})
+TOOLS: Mapping[str, str] = MappingProxyType(
+    {
+        "flyway": "docker.io/flyway/flyway:12.11.0-alpine",
+        "liquibase": "docker.io/liquibase/liquibase:4.33.0",  # 5 comes without drivers
+        "golang-migrate": "docker.io/migrate/migrate:v4.19.1",
+        "atlas": "docker.io/arigaio/atlas:1.3.3-community",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

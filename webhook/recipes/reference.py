@@ -13,7 +13,7 @@ from webhook.form import name as names
 from webhook.form.form import Pattern, Text
 from webhook.form.part import Part, needed, told
 
-_NAME = Text(
+NAME = Text(
     names.MAX_SUBDOMAIN,
     pattern=Pattern(
         r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
@@ -33,7 +33,7 @@ MOUNTS = "/run/initject"  # where recipes mount what they need themselves
 class Key:
     """One key of a Secret or ConfigMap of the pod's namespace."""
 
-    name: str = needed(_NAME, "The name of the object.")
+    name: str = needed(NAME, "The name of the object.")
     key: str = needed(_KEY, "The key in it.")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from webhook.recipes import wait_for
+from webhook.recipes import migrate, wait_for
 from webhook.recipes.defaults import Defaults
 from webhook.recipes.rendered import Beside, Rendered
 
@@ -23,5 +23,6 @@ class Recipe:
 # By the attribute of a step that holds what is written.
 RECIPES: Mapping[str, Recipe] = {
     "wait_for": Recipe("waitFor", wait_for.render, wait_for.BESIDE),
+    "migrate": Recipe("migrate", migrate.render, migrate.BESIDE),
 }
 FIELDS = tuple(recipe.field for recipe in RECIPES.values())
