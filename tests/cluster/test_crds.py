@@ -82,6 +82,22 @@ EVERYTHING = yaml.safe_load(
         timeout: 5m
         mode: any
         exitCode: 7
+      - name: migrate
+        os: linux
+        migrate:
+          tool: command
+          container: app
+          envFrom: true
+          image: registry.example.com/shop/migrations:1
+          command: [/migrate]
+          args: [up]
+          env:
+            ADDRESS: {value: db}
+            PASSWORD: {secret: {name: db, key: password}}
+            USER: {configMap: {name: db, key: user}}
+          scripts: {volume: settings, path: /sql}
+          database: {urls: "tcp://db:1"}
+          concurrent: true
     volumes:
       - name: settings
         emptyDir: {sizeLimit: 16Mi}
@@ -118,6 +134,16 @@ WRONG: list[tuple[str, tuple[str | int, ...], Any]] = [
     ("ClusterInitPolicy", ("steps", 1, "waitFor", 0, "dns"), {"host": "b"}),
     ("ClusterInitPolicy", ("steps", 1, "waitFor", 1, "tls", "ca"), {}),
     ("ClusterInitPolicy", ("steps", 1, "timeout"), 5),
+    ("ClusterInitPolicy", ("steps", 2, "migrate", "tool"), "sqitch"),
+    ("ClusterInitPolicy", ("steps", 2, "migrate", "scripts"), {"path": "/sql"}),
+    ("ClusterInitPolicy", ("steps", 2, "migrate", "scripts", "configMap"), "x"),
+    (
+        "ClusterInitPolicy",
+        ("steps", 2, "migrate", "env", "ADDRESS", "secret"),
+        {"name": "a", "key": "b"},
+    ),
+    ("ClusterInitPolicy", ("steps", 2, "migrate", "database"), {}),
+    ("ClusterInitPolicy", ("steps", 2, "waitFor"), [{"dns": {"host": "a"}}]),
     ("ClusterInitPolicy", ("steps", 0, "borrow", "image"), "yes"),
     ("ClusterInitPolicy", ("exclude", 0), {}),
     ("ClusterInitPolicy", (*CLAUSES, "namespaces"), []),
@@ -222,7 +248,7 @@ def test_the_policy_with_every_field_has_every_field() -> None:
 def missing(schema: Json, value: list[Any], path: str) -> Iterator[str]:
     if "properties" in schema and "x-core" not in schema:
         for name, child in schema["properties"].items():
-            either = (".from[]", ".exclude[]", ".ca", ".headersFrom")
+            either = (".from[]", ".exclude[]", ".ca", ".headersFrom", ".scripts", ".database")
             if path.endswith(either) or name == "subPathExpr":
                 continue  # one of several is all there can be, or all that there needs to be
             held = [one[name] for one in value if name in one]

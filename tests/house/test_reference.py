@@ -21,7 +21,7 @@ from webhook.form.part import Field
 from webhook.inject import ours, scope
 from webhook.inject.decision import Code
 from webhook.policy import index, model, trust
-from webhook.recipes import reference, targets
+from webhook.recipes import migrate, reference, targets, tools
 from webhook.runner import schemes
 from webhook.settings.table import TABLE, Setting
 from webhook.telemetry.instruments import INSTRUMENTS
@@ -49,6 +49,10 @@ PARTS: Mapping[type[Any], tuple[str, str]] = {
     targets.Tls: ("recipes", "### tls of the others"),
     reference.Held: ("recipes", "## From a Secret or ConfigMap"),
     reference.Key: ("recipes", "### key"),
+    migrate.Migrate: ("recipes", "## migrate"),
+    migrate.Value: ("recipes", "### env"),
+    migrate.Scripts: ("recipes", "### scripts"),
+    migrate.Database: ("recipes", "### database"),
 }
 # The pod of the table of functions.
 POD = {
@@ -245,6 +249,22 @@ def test_the_kinds_of_targets_are_those_of_the_code() -> None:
     }
 
     assert set(schemes.SCHEMES) == told
+
+
+def test_the_tools_of_migrate_are_those_of_the_code() -> None:
+    """Command line, image and variables of each, and the folder where its scripts are."""
+    lines = {
+        word: " ".join((*tool.command, *tool.args)).replace(tools.FOLDER, tool.scripts)
+        for word, tool in tools.TOOLS.items()
+    }
+    table = section(page("recipes"), "### tools")
+
+    assert [
+        [[word], [lines[word]] if tool.command else ["command", "args"], [tool.image], [*tool.asks]]
+        for word, tool in tools.TOOLS.items()
+    ] == [
+        [codes(row[0]), codes(row[1]), codes(row[2]) or [""], codes(row[3])] for row in rows(table)
+    ]
 
 
 @pytest.mark.parametrize("verb", ["preview", "explain"])

@@ -10,7 +10,7 @@ from typing import Any
 
 from webhook.document.problem import Path
 from webhook.form import words
-from webhook.form.form import WRONG, Core, Form, ListOf, Node, Reading, present
+from webhook.form.form import WRONG, Core, Form, ListOf, MapOf, Node, Reading, present
 
 _NOTHING: Any = dataclasses.MISSING
 
@@ -33,8 +33,8 @@ class Field:
 
     @property
     def part(self) -> Any:
-        """The part that the field holds, one or a list of it."""
-        form = self.form.item if isinstance(self.form, ListOf) else self.form
+        """The part that the field holds: one, or a list or map of it."""
+        form = self.form.item if isinstance(self.form, (ListOf, MapOf)) else self.form
         return form.type if isinstance(form, Part) else None
 
     def schema(self) -> Node:

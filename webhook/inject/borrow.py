@@ -23,8 +23,9 @@ def with_borrowed(container: Json, borrow: Borrow, source: Json) -> dict[str, An
     result = dict(container)
     if borrow.image and "image" not in result and source.get("image"):
         result["image"] = source["image"]
-        if "imagePullPolicy" in source:
-            result.setdefault("imagePullPolicy", source["imagePullPolicy"])
+        for field in ("imagePullPolicy", "workingDir"):
+            if field in source:
+                result.setdefault(field, source[field])
     _extend(result, "env", _environment(borrow.env, source), _name)
     if borrow.env_from and source.get("envFrom"):
         result["envFrom"] = [*(source.get("envFrom") or ()), *(result.get("envFrom") or ())]

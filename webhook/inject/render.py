@@ -100,7 +100,8 @@ class _Fixed(msgspec.Struct, frozen=True):
     holes: Holes
 
 
-_BORROWED = ("image", "imagePullPolicy", "env", "envFrom", "volumeMounts", "securityContext")
+_BORROWED = ("image", "imagePullPolicy", "workingDir", "env", "envFrom", "volumeMounts",
+             "securityContext")  # fmt: skip
 
 
 @lru_cache(maxsize=4096)

@@ -201,6 +201,12 @@ _RULES: dict[Place, list[Node]] = {
             "In and NotIn need at least one value; Exists and DoesNotExist take none",
         )
     ],
+    ("migrate", "scripts"): [
+        _rule(
+            "has(self.volume) != has(self.configMap)",
+            "exactly one of volume and configMap must be set",
+        )
+    ],
     ("from", "[]"): [
         _rule(
             f"[{', '.join(f'has(self.{key})' for key in _SOURCES)}].filter(set, set).size() == 1",

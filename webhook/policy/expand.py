@@ -134,8 +134,8 @@ class _Kitchen:
         if any(finding.severity == "error" for finding in found):
             return
         origin = Origin(path, recipe.field, texts=tuple(t for t in texts(step) if "${" in t[1]))
-        for number, one in enumerate(steps):
-            one = one if number else self._overridden(one, step, recipe, path)
+        for one in steps:
+            one = self._overridden(one, step, recipe, path) if one.name == step.name else one
             self.steps.append((one, dataclasses.replace(origin, raw={"container": one.container})))
             self.network |= {one.name} if rendered.network else set()
         for volume in volumes:
@@ -144,7 +144,7 @@ class _Kitchen:
     def _overridden(
         self, one: model.Step, step: model.Step, recipe: Recipe, path: Path
     ) -> model.Step:
-        """The first step of a recipe, with what is written beside the recipe."""
+        """The step of a recipe that does its work, with what is written beside the recipe."""
         if step.borrow is not None and one.borrow is not None:
             what = f"{recipe.field} borrows what it needs itself"
             self.findings.append(Finding((*path, "borrow"), what, "remove it"))

@@ -184,7 +184,9 @@ class Borrow:
         default="*",
     )
     image: bool = told(
-        Boolean(), "Take the image, with its pull policy, user and groups.", default=False
+        Boolean(),
+        "Take the image, with its pull policy, working directory, user and groups.",
+        default=False,
     )
     env: tuple[str, ...] = told(
         _NO_OR_GLOBS,

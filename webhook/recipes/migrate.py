@@ -25,9 +25,7 @@ DESCRIPTION = (
 )
 
 _WORD = Filled(Text(4096))
-_PATH = Filled(
-    Text(1024, pattern=Pattern("^/[^:]*$", "be an absolute path without ':'", "-"))
-)
+_PATH = Filled(Text(1024, pattern=Pattern("^/[^:]*$", "be an absolute path without ':'", "-")))
 _GLOB = Pattern(
     r"^[-a-z0-9*]+$", "be the name of a container (lower-case letters, digits, '-'), or a glob", "-"
 )
@@ -101,7 +99,8 @@ class Migrate:
         "The image that has the tool, instead of the container's or the tool's own.",
     )
     command: tuple[str, ...] | None = told(
-        ListOf(_WORD, least=1, most=64), "The program, instead of the tool's; the arguments stay the tool's."
+        ListOf(_WORD, least=1, most=64),
+        "The program, instead of the tool's; the arguments stay the tool's.",
     )
     args: tuple[str, ...] | None = told(
         ListOf(_WORD, least=1, most=256), "Its arguments, instead of the tool's."

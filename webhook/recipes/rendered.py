@@ -26,9 +26,9 @@ class Beside:
 class Rendered:
     """Entries of `steps` and `volumes`, as an author could have written them.
 
-    The first step has the name of the written one, further ones `<step>-<kind>`. `network` says
-    that they talk to others, and so need the pod's network to work. `findings` are what is wrong
-    with the recipe, their paths below its field.
+    The step that does the work has the name of the written one; those that help it, before or after
+    it, are named `<step>-<kind>`. `network` says that they talk to others, and so need the pod's
+    network to work. `findings` are what is wrong with the recipe, their paths below its field.
     """
 
     steps: tuple[Raw, ...] = ()

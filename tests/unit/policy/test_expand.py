@@ -96,8 +96,11 @@ def test_a_wait_is_one_container_of_our_own_image() -> None:
         ({"waitFor": [{"http": {"url": "ftp://a"}}]}, "waitFor[0].http.url: is of the scheme ftp"),
         ({"waitFor": [{"dns": {"host": "a"}}], "exitCode": 0}, "exitCode: must be from 1 to 255"),
         ({"waitFor": [{"dns": {"host": "a"}}], "timeout": "5 min"}, "timeout: '5 min' must be a d"),
-        ({"container": RAW["container"], "timeout": "5m"}, "timeout: is only for waitFor; remove"),
-        ({}, "does nothing; add one of container, waitFor"),
+        (
+            {"container": RAW["container"], "timeout": "5m"},
+            "timeout: is only for waitFor, migrate; r",
+        ),
+        ({}, "does nothing; add one of container, waitFor, migrate"),
     ],
 )
 def test_what_is_wrong_is_told_where_it_is_written(step: dict[str, Any], told: str) -> None:
