@@ -3,7 +3,8 @@
 InitjectError
 ├── UsageError         the command line or the settings were used wrongly (exit code 2)
 ├── ClusterError       a cluster did not do what was asked (exit code 1)
-├── NotReadyError      what `initject wait` waits for is not there yet (it looks again)
+├── NotReadyError      what `initject wait` or `fetch` asks for is not there yet (it asks again)
+├── FetchError         what `initject fetch` was asked for will not come (exit code 1)
 ├── ReviewError        what came in is no AdmissionReview that we can answer (HTTP 400)
 ├── ExpressionError    a CEL expression or template that must not be loaded
 ├── EvaluationError    a compiled expression failed on this pod (the policy's `onError` decides)
@@ -28,7 +29,18 @@ class ClusterError(InitjectError):
 
 
 class NotReadyError(InitjectError):
-    """A look at a target was in vain; the text is why, in the same words for the same reason."""
+    """A look at a target was in vain; the text is why, in the same words for the same reason.
+
+    `after` is how many seconds the other side asked to be left alone.
+    """
+
+    def __init__(self, what: str, *, after: float = 0.0) -> None:
+        super().__init__(what)
+        self.after = after
+
+
+class FetchError(InitjectError):
+    """Something cannot be fetched, and will not be by asking again; the text says why."""
 
 
 class ReviewError(InitjectError):

@@ -29,6 +29,7 @@ VERBS: Mapping[str, str] = {
     "certs": "Write a throw-away CA and a certificate for local work, and say how to use them.",
     "emergency": "Take Initject out of the way of pods, and bring it back.",
     "wait": "Wait until something is there: a port, a page, a database.",
+    "fetch": "Bring files into a volume: all that was asked for, proven, or none.",
     "version": "Print the version.",
 }
 

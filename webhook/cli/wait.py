@@ -6,30 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from webhook.runner import duration
+from webhook.cli import step
 
 if TYPE_CHECKING:
     from webhook.runner.wait import Mode
-
-MOST = 24 * 3600.0  # a guess: whoever waits longer wants no init container
-
-
-class Duration(click.ParamType[float]):
-    """A duration from 1ms to 24h, as seconds."""
-
-    name = "duration"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """The seconds; a usage error for anything else."""
-        try:
-            seconds = duration.parse(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        if not 0.001 <= seconds <= MOST:
-            self.fail(f"{value} is out of place; write 1ms to {MOST / 3600:.0f}h", param, ctx)
-        return seconds
 
 
 @click.command()
@@ -42,14 +22,7 @@ class Duration(click.ParamType[float]):
     help="Further targets as URLs with commas between them, of somebody who is not trusted: without"
     " files, headers and link-local addresses. Repeatable.",
 )
-@click.option(
-    "--timeout",
-    type=Duration(),
-    default="5m",
-    show_default=True,
-    metavar="DURATION",
-    help="When to give up.",
-)
+@step.timeout
 @click.option(
     "--mode",
     type=click.Choice(["all", "any"]),
@@ -60,26 +33,14 @@ class Duration(click.ParamType[float]):
 @click.option(
     "--attempt-timeout",
     "attempt",
-    type=Duration(),
+    type=step.Duration(),
     default="5s",
     show_default=True,
     metavar="DURATION",
     help="How long one look at a target may take.",
 )
-@click.option(
-    "--exit-code",
-    type=click.IntRange(1, 255),
-    default=210,
-    show_default=True,
-    help="The exit status when it gives up.",
-)
-@click.option(
-    "--termination-message",
-    "message",
-    metavar="FILE",
-    help="Where the last line is left too; '' for nowhere.  [default: /dev/termination-log, if it"
-    " is there]",
-)
+@step.exit_code
+@step.message
 def command(
     words: tuple[str, ...],
     lists: tuple[str, ...],

@@ -59,6 +59,10 @@ class Connection:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def until(self, deadline: Deadline) -> None:
+        """From here on steps end by another deadline."""
+        self._deadline = deadline
+
     def secure(self, trust: Trust) -> None:
         """Goes on under TLS."""
         with told():
@@ -111,7 +115,7 @@ class Connection:
 def to(address: Address, port: int, deadline: Deadline, trust: Trust | None = None) -> Connection:
     """A connection to a target, to `port` where it names none; raises NotReadyError."""
     found = names.look_up(address.host, address.port or port, deadline)
-    return _first(reach.opened(found) if address.listed else found, deadline, trust)
+    return first(reach.opened(found) if address.listed else found, deadline, trust)
 
 
 def connect(host: str, port: int, deadline: Deadline, trust: Trust | None = None) -> Connection:
@@ -119,10 +123,11 @@ def connect(host: str, port: int, deadline: Deadline, trust: Trust | None = None
 
     Raises NotReadyError with what the last address said.
     """
-    return _first(names.look_up(host, port, deadline), deadline, trust)
+    return first(names.look_up(host, port, deadline), deadline, trust)
 
 
-def _first(found: Sequence[Found], deadline: Deadline, trust: Trust | None) -> Connection:
+def first(found: Sequence[Found], deadline: Deadline, trust: Trust | None) -> Connection:
+    """A connection to the first of some addresses that accepts one; raises NotReadyError."""
     for number, (family, place) in enumerate(found):
         # An address that swallows everything must leave time for those behind it.
         share = deadline.earlier(deadline.left() / (len(found) - number))

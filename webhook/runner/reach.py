@@ -1,8 +1,8 @@
 """Where a target from a list may not lead: to what only the machine or the cloud answers.
 
-An application team's word must not become a way to a node's own services. So all link-local
-addresses are closed, and those of other networks at which clouds hand out credentials. Loopback is
-the pod's own, and open.
+Nor may what is fetched. An application team's word must not become a way to a node's own services.
+So all link-local addresses are closed, and those of other networks at which clouds hand out
+credentials. Loopback is the pod's own, and open.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NAT64 = "64:ff9b::/96"  # RFC 6052: an IPv4 address within an IPv6 one
 def check_host(address: Address) -> None:
     """Raises UsageError where the host is an address that is closed."""
     try:
-        shut = _shut(address.host)
+        shut = is_shut(address.host)
     except ValueError:  # a name; what it leads to is seen when it is looked up
         return
     if shut:
@@ -36,7 +36,7 @@ def check_host(address: Address) -> None:
 
 def opened(found: Sequence[Found]) -> Sequence[Found]:
     """The addresses that are not closed, at least one; raises NotReadyError."""
-    left = [(family, place) for family, place in found if not _shut(place[0])]
+    left = [(family, place) for family, place in found if not is_shut(place[0])]
     if not left:
         place = found[0][1][0]
         msg = f"the address {place} is link-local or a cloud's own, where --targets cannot lead"
@@ -44,11 +44,9 @@ def opened(found: Sequence[Found]) -> Sequence[Found]:
     return left
 
 
-def _shut(host: str) -> bool:
+def is_shut(host: str) -> bool:
     """Whether an address is closed; raises ValueError for what is none."""
-    import ipaddress  # 8 ms, for lists alone
-
-    address = _inner(ipaddress.ip_address(host))
+    address = inner(host)
     return (
         address.is_link_local
         or address.is_multicast
@@ -57,12 +55,11 @@ def _shut(host: str) -> bool:
     )
 
 
-def _inner(
-    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
-) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """The IPv4 address that an IPv6 one stands for, or the address itself."""
-    import ipaddress
+def inner(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """An address, or the IPv4 one for which an IPv6 one stands; raises ValueError for a name."""
+    import ipaddress  # 8 ms, for lists and fetching alone
 
+    address = ipaddress.ip_address(host)
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if address in ipaddress.ip_network(_NAT64):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from webhook.errors import NotReadyError
-from webhook.runner import check, connection
+from webhook.runner import check, client, connection
 from webhook.runner.address import Address
-from webhook.runner.connection import Connection
 from webhook.runner.deadline import Deadline
 
 MAX_BODY = 256 * 1024  # bytes in which a pattern is looked for; a guess: health pages are small
@@ -48,48 +46,16 @@ def read(address: Address) -> check.Check:
 
     def look(deadline: Deadline) -> None:
         with connection.to(address, port, deadline, trusted) as opened:
-            client = http.client.HTTPConnection(address.place)
-            client.sock = _Socket(opened)
+            asking = client.over(opened, address)
             try:
-                client.request(wanted.method, wanted.target, headers=wanted.headers)
-                _compare(client.getresponse(), wanted)
+                asking.request(wanted.method, wanted.target, headers=wanted.headers)
+                _compare(asking.getresponse(), wanted)
             except (http.client.HTTPException, ValueError) as error:
                 said = check.sentence(str(error).encode()) or type(error).__name__
                 msg = f"answers with no HTTP: {said}"
                 raise NotReadyError(msg) from None
 
     return look
-
-
-class _Socket:
-    """What http.client needs of a socket. It closes one from which it still reads; this stays."""
-
-    def __init__(self, opened: Connection) -> None:
-        self._opened = opened
-
-    def sendall(self, data: bytes) -> None:
-        self._opened.sendall(data)
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Reader(self._opened))
-
-    def close(self) -> None:
-        pass
-
-
-class _Reader(io.RawIOBase):
-    """The receiving half as a file."""
-
-    def __init__(self, opened: Connection) -> None:
-        self._opened = opened
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._opened.some(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
 
 
 def _compare(answer: http.client.HTTPResponse, wanted: Wanted) -> None:
