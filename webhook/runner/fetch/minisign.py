@@ -1,6 +1,6 @@
 """Signatures of minisign: Ed25519 over a file (`Ed`) or over its BLAKE2b-512 (`ED`).
 
-As https://jedisct1.github.io/minisign/ has the formats. The trusted comment is signed together with
+As the page of minisign by its author (section "Signature format") has the formats. The trusted comment is signed together with
 the signature and must be right too.
 """
 
