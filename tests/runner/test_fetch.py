@@ -207,7 +207,7 @@ WRONG = [
     (["http", "url=http://a/x", "to=/x", "minisign-key=abc"], "http: field 'minisign-key' is no"
      " public key of minisign; write the line that begins with RW"),
     (["http", "url=http://me:s3cret@a/x", "to=/x", "unverified=true"], "http: http://a/x: has a"
-     " user; leave it out: nobody logs in"),
+     " user; leave it out: nothing secret stands in a URL"),
     (["http", "url=file:///etc/passwd", "to=/x", "unverified=true"], "http: file:///etc/passwd:"
      " has no host that can be asked for; write a name or an address, IPv6 in brackets"),
     (["http://a/", "/tmp", "unverified=true"], "http: the URL ends in no name; write"

@@ -138,7 +138,7 @@ def test_wrong_targets_are_named_together() -> None:
 
     assert 2 == status
     assert [
-        "initject: postgres://db: has a user; leave it out: login=NAME names one",
+        "initject: postgres://db: has a user; leave it out: nothing secret stands in a URL",
         "initject: reddis://cache: unknown scheme 'reddis'; did you mean redis?",
         "initject: tcp://db: has no port; write one",
     ] == said

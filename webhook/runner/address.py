@@ -130,7 +130,7 @@ def _plain(url: str, fragment: str) -> None:
 
 def _host(parts: SplitResult) -> str:
     if "@" in parts.netloc:
-        msg = "has a user; leave it out: login=NAME names one"
+        msg = "has a user; leave it out: nothing secret stands in a URL"
         raise ValueError(msg)
     host = parts.hostname or ""
     if not (_is_ipv6(host) if "[" in parts.netloc else is_name(host)):

@@ -1,7 +1,7 @@
 """Signatures of minisign: Ed25519 over a file (`Ed`) or over its BLAKE2b-512 (`ED`).
 
-As the page of minisign by its author (section "Signature format") has the formats. The trusted comment is signed together with
-the signature and must be right too.
+The formats are those of minisign's own page, "Signature format". The trusted comment is signed
+together with the signature and must be right too.
 """
 
 from __future__ import annotations
