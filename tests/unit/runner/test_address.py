@@ -26,7 +26,10 @@ def test_the_parts_of_a_target() -> None:
 WRONG = [
     ("db:5432", "db:5432: is no target; write one like tcp://db:5432"),
     ("", "'': is no target; write one like tcp://db:5432"),
-    ("tcp://me:s3cret@db:1", "tcp://db:1: has a user; leave it out: nothing secret stands in a URL"),
+    (
+        "tcp://me:s3cret@db:1",
+        "tcp://db:1: has a user; leave it out: nothing secret stands in a URL",
+    ),
     ("tcp://db:0", "tcp://db:0: has a port that is none; write one from 1 to 65535"),
     ("tcp://db:port", "tcp://db:port: has a port that is none; write one from 1 to 65535"),
     ("tcp://d b:1", "tcp://d b:1: has a character that no URL has; write it percent-encoded"),
