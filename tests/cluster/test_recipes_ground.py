@@ -1,4 +1,4 @@
-"""What recipes stand on, as raw steps: our runner, the tools, and servers that come late."""
+"""What recipes stand on: our runner, the tools, and servers that come late."""
 
 from __future__ import annotations
 
@@ -28,6 +28,11 @@ def wait(*args: str) -> Json:
     return step("wait", images.OURS, "wait", *args)
 
 
+def wait_for(host: str, **more: Any) -> Json:
+    """The recipe, for the database of the test."""
+    return {"name": "wait", "waitFor": [{"postgres": {"host": host, "database": "shop"}}], **more}
+
+
 def scripts(installed: Release, space: str, name: str, files: Json) -> Json:
     """A volume with files, for steps that mount it."""
     metadata = {"name": name, "namespace": space}
@@ -54,7 +59,7 @@ def test_migrations_run_once_the_database_is_there(
     host = postgres.named(space)
     url = f"postgres://app:correct-horse@{host}:5432/shop?sslmode=disable"
     steps = [
-        wait("--timeout", "2m", f"postgres://{host}:5432/shop"),
+        wait_for(host, timeout="2m"),
         step("goose", tool("goose"), "-dir", "/scripts", "postgres", url, "up", **mounted("jugs")),
         step(
             "migrate",
@@ -103,6 +108,23 @@ def test_a_wait_that_is_over_says_for_what(
     end = states(done)["wait"]["state"]["terminated"]
     assert 210 == end["exitCode"]
     assert f"postgres://{host}:5432: connection refused" in end["message"]
+
+
+def test_the_recipe_that_is_over_says_for_what(
+    installed: Release, space: str, postgres: Database
+) -> None:
+    """With the status that the policy gives it, and every target that was missing."""
+    host = postgres.named(space)
+    recipe = wait_for(host, timeout="2s", exitCode=75)
+    recipe["waitFor"].append({"dns": {"host": "nobody.invalid"}})
+
+    node = run(installed, space, [policy(space, "shop", recipe)], pod(space, "true"))
+    done = node.reach(space, "web", ended)
+
+    end = states(done)["wait"]["state"]["terminated"]
+    assert 75 == end["exitCode"]
+    assert f"postgres://{host}:5432/shop: connection refused" in end["message"]
+    assert "dns://nobody.invalid: " in end["message"]
 
 
 def test_a_database_that_died_has_what_was_committed(postgres: Database) -> None:
