@@ -236,7 +236,7 @@ def _findings(written: Migrate, tool: Tool, beside: Beside) -> Iterator[Finding]
             ("tool",),
             f"{_it(written)} takes no lock in the database, so that replicas which start at once "
             "run it at the same time",
-            "run it in a Job that the pods wait for, or write concurrent: true where that is safe",
+            "run it once, in a Job before the rollout, or write concurrent: true if that is safe",
             "warning",
         )
 
