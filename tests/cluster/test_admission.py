@@ -253,8 +253,8 @@ def test_the_restricted_pod_security_standard_accepts_what_we_add(
     api: Api, served: serving.Served
 ) -> None:
     """A pod that meets `restricted` still does with our step in it."""
-    api.space("restricted", {**OPTED_IN, "pod-security.kubernetes.io/enforce": "restricted"})
-    pod = shop("secure", namespace="restricted")
+    api.space("restricted-shop", {**OPTED_IN, "pod-security.kubernetes.io/enforce": "restricted"})
+    pod = shop("secure", namespace="restricted-shop")
     pod["spec"]["securityContext"] = {
         "runAsNonRoot": True,
         "seccompProfile": {"type": "RuntimeDefault"},

@@ -184,7 +184,11 @@ def _folder(written: Migrate, tool: Tool) -> str:
 
 
 def _env(written: Migrate, tool: Tool) -> Iterator[Raw]:
-    """The variables of the tool, then the author's, which replace them."""
+    """The variables of the tool, then the author's, which replace them.
+
+    By their names, for the API server keeps no order of a map's keys; those that refer to another
+    come last, for a variable can only refer to one before it (core/v1 EnvVar).
+    """
     ours: dict[str, str] = {}
     if written.container is None:
         ours |= tool.settings
@@ -197,8 +201,8 @@ def _env(written: Migrate, tool: Tool) -> Iterator[Raw]:
     for name, text in ours.items():
         if name not in given:
             yield {"name": name, "value": text.replace(FOLDER, folder)}
-    for name, value in given.items():
-        yield _variable(name, value)
+    for name in sorted(given, key=lambda one: ("$(" in (given[one].value or ""), one)):
+        yield _variable(name, given[name])
 
 
 def _variable(name: str, value: Value) -> Raw:

@@ -214,7 +214,7 @@ class Asked:
         wanted = ((name, getattr(target, name)) for name in ("method", "status", "body"))
         yield from (f"{name}={value}" for name, value in (*parts, *wanted) if value)
         for name, entries in (("header", target.headers), ("expect", target.expect)):
-            yield from (f"{name}={key}: {value}" for key, value in (entries or {}).items())
+            yield from (f"{name}={key}: {value}" for key, value in sorted((entries or {}).items()))
         if target.headers_from:
             yield f"header-file={self._file(target.headers_from, 'headers')}"
         if target.tls:

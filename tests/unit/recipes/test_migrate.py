@@ -77,6 +77,19 @@ def test_the_folder_of_the_scripts_can_be_chosen() -> None:
     assert {"name": "files", "mountPath": "/sql", "readOnly": True} in container["volumeMounts"]
 
 
+def test_variables_come_by_name_and_those_that_refer_to_others_last() -> None:
+    """An API server sorts the keys of a map; a reference needs what it names before it."""
+    held = {"secret": {"name": "s", "key": "k"}}
+    env = {"B": {"value": "b"}, "A": {"value": "$(B)/a"}, "C": held}
+    written = {"tool": "goose", "container": "app", "env": env}
+
+    one, other = (
+        [entry["name"] for entry in render(asked).steps[-1]["container"]["env"]]
+        for asked in (written, {**written, "env": dict(reversed(env.items()))})
+    )
+    assert ["B", "C", "A"] == one == other
+
+
 def test_a_variable_of_the_author_replaces_the_tools() -> None:
     """Each name once."""
     env = {"FLYWAY_URL": URL, "HOME": {"value": "/home/app"}}
