@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webhook.form import name as names
-from webhook.form.form import Pattern, Text
+from webhook.form.form import Filled, Pattern, Text
 from webhook.form.part import Part, needed, told
 
 NAME = Text(
@@ -51,9 +51,24 @@ class Held:
 HELD = Part(Held, single=True)
 
 
-def variable(name: str, secret: Key) -> dict[str, Any]:
-    """An entry of `env` that takes its value from a Secret when the container starts."""
-    return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret.name, "key": secret.key}}}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """What a variable holds: exactly one of the fields."""
+
+    value: str | None = told(Filled(Text(4096, least=0)), "The value itself; nothing secret.")
+    secret: Key | None = told(KEY, "A key of a Secret.")
+    config_map: Key | None = told(KEY, "A key of a ConfigMap.")
+
+
+VALUE = Part(Value, single=True)
+
+
+def variable(name: str, of: Value | Held) -> dict[str, Any]:
+    """An entry of `env`, which takes what is held when the container starts."""
+    for source, key in (("secretKeyRef", of.secret), ("configMapKeyRef", of.config_map)):
+        if key:
+            return {"name": name, "valueFrom": {source: {"name": key.name, "key": key.key}}}
+    return {"name": name, "value": of.value if isinstance(of, Value) else None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from webhook.recipes import targets, waiting
 FORM = targets.FORM
 DESCRIPTION = (
     "Wait until all of these are there, or with `mode: any` one of them. Nothing but the network "
-    "is needed; a database that asks for a password is there."
+    "is needed; a database that asks for a password is there, unless a login is written."
 )
 BESIDE = ("timeout", "mode", "exitCode")
 
