@@ -21,7 +21,7 @@ from webhook.form.part import Field
 from webhook.inject import ours, scope
 from webhook.inject.decision import Code
 from webhook.policy import index, model, trust
-from webhook.recipes import migrate, reference, targets, tools
+from webhook.recipes import migrate, objects, reference, targets, tools
 from webhook.runner import schemes
 from webhook.settings.table import TABLE, Setting
 from webhook.telemetry.instruments import INSTRUMENTS
@@ -49,6 +49,9 @@ PARTS: Mapping[type[Any], tuple[str, str]] = {
     targets.Redis: ("recipes", "### redis"),
     targets.Server: ("recipes", "### mongodb, rabbitmq, kafka"),
     targets.Login: ("recipes", "### login"),
+    objects.Named: ("recipes", "### job, deployment, statefulSet, pod"),
+    objects.AnyObject: ("recipes", "### object"),
+    objects.StatusCondition: ("recipes", "### condition"),
     targets.Tls: ("recipes", "### tls of the others"),
     reference.Held: ("recipes", "## From a Secret or ConfigMap"),
     reference.Key: ("recipes", "### key"),

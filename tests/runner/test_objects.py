@@ -371,8 +371,8 @@ def test_a_failed_job_is_hopeless_in_one_look(server: Server) -> None:
 WRONG = [
     (("job",), "job: has no name that an object can have; add name=NAME"),
     (("job", "name=a/b"), "job: has no name that an object can have; add name=NAME"),
-    (("job", "name=Load"), "job://Load: 'Load' is no name of an object"),
-    (("job", "name=load", "namespace=a.b"), "job://a.b/load: 'a.b' is no name of a namespace"),
+    (("job", "name=-load"), "job://-load: '-load' is no name of an object"),
+    (("job", "name=load", "namespace=-a"), "job://-a/load: '-a' is no name of a namespace"),
     (("job", "name=load", "host=db"), "job://load: unknown option 'host'; it has: account"),
     (("job", "name=load", "condition=Ready"),
      "job://load: unknown option 'condition'; it has: account"),

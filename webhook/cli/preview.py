@@ -13,7 +13,7 @@ import msgspec
 from webhook import testing
 from webhook.cli import manifests, options
 from webhook.cli.manifests import Scene, Subject
-from webhook.cli.render import diff, problems, verdict
+from webhook.cli.render import diff, problems, rights, verdict
 from webhook.document import write
 from webhook.inject import decide
 from webhook.inject.decision import Decision
@@ -36,12 +36,17 @@ class Result:
         patched = self.decision.pod if self.decision.patch else None
         return self.subject.made.pod if patched is None else patched
 
+    @property
+    def needs(self) -> list[rights.Need]:
+        """What the pod needs to see of the cluster."""
+        return rights.needs(self.pod or {}, self.subject.made.namespace)
+
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=options.PATH, metavar="FILE...")
 @options.decisions
 @options.namespace
-@options.output("diff", "yaml", "json")
+@options.output("diff", "yaml", "json", "rights")
 @options.color
 def command(
     files: Sequence[str],
@@ -53,7 +58,8 @@ def command(
 
     FILE is a file, a folder, or `-` for standard input: Pods, workloads that create pods, Lists,
     and anything else, which passes untouched. `-o yaml` prints all of it, injected, for kubectl
-    apply. A pod that would be denied is no error.
+    apply; `-o rights` the Roles of pods that wait for objects of the cluster. A pod that would be
+    denied is no error.
     """
     scene = manifests.scene(files, options.decided_by(given), namespace=namespace)
     _PRINT[output](scene, results(scene))
@@ -86,6 +92,7 @@ def entry(result: Result) -> dict[str, Any]:
         "pod": result.pod,
         "warnings": list(decision.warnings),
         "reasons": [msgspec.structs.asdict(reason) for reason in decision.reasons],
+        "rights": rights.objects_for(result.needs),
     }
 
 
@@ -101,16 +108,27 @@ def _yaml(scene: Scene, results: Sequence[Result]) -> None:
     for result in results:
         if not result.decision.allowed:
             click.echo(verdict.line(result.subject.title, result.decision), err=True)
-        for note in verdict.notes(result.decision):
+        for note in _notes(result):
             click.echo(note, err=True)
+
+
+def _rights(scene: Scene, results: Sequence[Result]) -> None:
+    every = [need for result in results for need in result.needs]
+    click.echo(write.write(rights.objects_for(every)), nl=False)
+    if not every:
+        click.echo("no pod waits for objects of the cluster", err=True)
+    for note in rights.guesses(every):
+        click.echo(note, err=True)
+
+
+def _notes(result: Result) -> list[str]:
+    return [*verdict.notes(result.decision), *rights.notes(result.needs)]
 
 
 def _diff(scene: Scene, results: Sequence[Result]) -> None:
     for result in results:
         title = result.subject.title
-        click.echo(
-            "\n".join([verdict.line(title, result.decision), *verdict.notes(result.decision)])
-        )
+        click.echo("\n".join([verdict.line(title, result.decision), *_notes(result)]))
         shown = diff.unified(
             write.write([result.subject.item.value]),
             write.write([result.after]),
@@ -120,7 +138,7 @@ def _diff(scene: Scene, results: Sequence[Result]) -> None:
     click.echo(_summary(scene, results), err=True)
 
 
-_PRINT = {"diff": _diff, "yaml": _yaml, "json": _json}
+_PRINT = {"diff": _diff, "yaml": _yaml, "json": _json, "rights": _rights}
 
 
 def _summary(scene: Scene, results: Sequence[Result]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from webhook.document.problem import Finding
 from webhook.form.part import fields
-from webhook.recipes import address, reference
+from webhook.recipes import address, objects, reference
 from webhook.recipes.reference import File, Held
 from webhook.recipes.targets import Grpc, Http, Login, Mysql, Redis, Target, Tls
 
@@ -32,8 +32,8 @@ class WrongError(ValueError):
 class Asked:
     """What a waiting container needs: the words behind its options, variables and files.
 
-    `findings` have paths below the list of targets. `name` is the step's, and begins the names of
-    the volumes.
+    `account` is whether the API server is asked, `network` whether anybody else is. `findings` have
+    paths below the list of targets. `name` is the step's, and begins the names of the volumes.
     """
 
     name: str
@@ -41,13 +41,20 @@ class Asked:
     env: list[dict[str, Any]] = field(default_factory=list)
     files: list[File] = field(default_factory=list)
     logins: int = 0
+    account: bool = False
+    network: bool = False
     findings: list[Finding] = field(default_factory=list)
 
     def add(self, index: int, target: Target) -> None:
         """One more target, the `index`-th of the list."""
         kind = next(k for k in fields(Target) if getattr(target, _attribute(k)) is not None)
+        written = getattr(target, _attribute(kind))
+        if isinstance(written, objects.Named | objects.AnyObject):
+            self.account = True
+        else:
+            self.network = True
         try:
-            self.words += self._words(kind, getattr(target, _attribute(kind)))
+            self.words += self._words(kind, written)
         except WrongError as error:
             self.findings.append(Finding((index, kind, *error.field), error.what, error.advice))
 
@@ -56,6 +63,9 @@ class Asked:
             yield f"--targets={target}"
         elif isinstance(target, Http):
             yield from self._http(target)
+        elif isinstance(target, objects.Named | objects.AnyObject):
+            yield kind.lower()
+            yield from _object(target)
         elif isinstance(target, Grpc) and target.tls:
             yield "grpcs"
             yield from self._options(dataclasses.replace(target, tls=None))
@@ -121,6 +131,18 @@ class Asked:
         return wanted.path
 
 
+def _object(target: objects.Named | objects.AnyObject) -> Iterator[str]:
+    if isinstance(target, objects.AnyObject):
+        yield f"api-version={target.api_version}"
+        yield f"kind={target.kind}"
+    yield f"name={target.name}"
+    if target.namespace is not None:
+        yield f"namespace={target.namespace}"
+    if isinstance(target, objects.AnyObject):
+        yield f"condition={target.condition.type}"
+        yield f"status={target.condition.status}"
+
+
 def _check_login(target: Any) -> None:
     """Raises WrongError for a login that is not whole, or stands beside what says it twice."""
     login = getattr(target, "login", None)
@@ -145,4 +167,6 @@ def asked(name: str, targets: tuple[Target, ...]) -> Asked:
     found = Asked(name)
     for index, target in enumerate(targets):
         found.add(index, target)
+    if found.account:
+        found.files.append(reference.account(f"{name}-account"))
     return found

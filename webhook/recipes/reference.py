@@ -26,6 +26,8 @@ _KEY = Text(
     names.MAX_SUBDOMAIN,
     pattern=Pattern(r"^[-._a-zA-Z0-9]+$", "consist of letters, digits, '-', '_' and '.'", "-"),
 )
+ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"  # where every client looks
+TOKEN_SECONDS = 3600  # the API server's default; the kubelet replaces a token in time
 MOUNTS = "/run/initject"  # where recipes mount what they need themselves
 
 
@@ -97,4 +99,32 @@ def file(volume: str, held: Held) -> File:
         f"{folder}/value",
         {"name": volume, **source},
         {"name": volume, "mountPath": folder, "readOnly": True},
+    )
+
+
+def account(volume: str) -> File:
+    """The pod's service account as a folder: token, CA and namespace, as every pod has it.
+
+    In a volume of its own, for the pod or the account may say `automountServiceAccountToken: false`
+    of all other containers. Source: the ServiceAccount plugin of the API server, whose own volume
+    of that kind is left out where a container has a mount at that path.
+    """
+    sources = [
+        {"serviceAccountToken": {"path": "token", "expirationSeconds": TOKEN_SECONDS}},
+        {
+            "configMap": {
+                "name": "kube-root-ca.crt",
+                "items": [{"key": "ca.crt", "path": "ca.crt"}],
+            }
+        },
+        {
+            "downwardAPI": {
+                "items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]
+            }
+        },
+    ]
+    return File(
+        ACCOUNT,
+        {"name": volume, "projected": {"sources": sources}},
+        {"name": volume, "mountPath": ACCOUNT, "readOnly": True},
     )

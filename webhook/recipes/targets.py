@@ -8,6 +8,7 @@ from typing import Literal
 
 from webhook.form.form import Boolean, Choice, Filled, Integer, ListOf, MapOf, Text
 from webhook.form.part import Part, needed, told
+from webhook.recipes import objects
 from webhook.recipes.reference import HELD, VALUE, Held, Value
 
 _HOST = Filled(Text(253))
@@ -156,6 +157,7 @@ class Server:
 
 
 _SERVER = Part(Server)
+_OBJECT = Part(objects.Named)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +177,19 @@ class Target:
     mongodb: Server | None = told(_SERVER, "A MongoDB server that can be read from.")
     rabbitmq: Server | None = told(_SERVER, "A RabbitMQ server that begins AMQP's handshake.")
     kafka: Server | None = told(_SERVER, "A Kafka broker that answers.")
+    job: objects.Named | None = told(
+        _OBJECT, "A Job that is complete; one that has failed ends the wait."
+    )
+    deployment: objects.Named | None = told(
+        _OBJECT, "A Deployment that is rolled out, as `kubectl rollout status` means it."
+    )
+    stateful_set: objects.Named | None = told(
+        _OBJECT, "A StatefulSet that is rolled out, as `kubectl rollout status` means it."
+    )
+    pod: objects.Named | None = told(_OBJECT, "A pod that is Ready, or has succeeded.")
+    object: objects.AnyObject | None = told(
+        Part(objects.AnyObject), "An object of any kind that has a condition."
+    )
     urls: str | None = told(
         Filled(Text(4096)),
         "Targets as URLs, separated by commas, such as `tcp://db:5432, http://auth/healthz`: the "

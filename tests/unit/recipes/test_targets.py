@@ -17,6 +17,7 @@ from webhook.form.part import fields
 from webhook.recipes import asked as asking
 from webhook.recipes import reference, targets
 from webhook.runner import targets as runner
+from webhook.runner.objects import account
 
 CA = {"secret": {"name": "ca", "key": "tls.crt"}}
 TLS = {"ca": CA, "name": "other"}
@@ -44,6 +45,17 @@ EVERY: Mapping[str, dict[str, Any]] = {
     "mongodb": {"host": "db", "port": 1, "tls": TLS},
     "rabbitmq": {"host": "db", "port": 1, "tls": TLS},
     "kafka": {"host": "db", "port": 1, "tls": TLS},
+    "job": {"name": "load", "namespace": "data"},
+    "deployment": {"name": "auth", "namespace": "data"},
+    "statefulSet": {"name": "db", "namespace": "data"},
+    "pod": {"name": "db-0", "namespace": "data"},
+    "object": {
+        "apiVersion": "cert-manager.io/v1",
+        "kind": "Certificate",
+        "name": "shop",
+        "namespace": "data",
+        "condition": {"type": "Ready", "status": "False"},
+    },
 }
 # What stands beside a login, and in place of what it replaces.
 LOGINS: Mapping[str, dict[str, Any]] = {
@@ -76,10 +88,13 @@ def test_the_runner_takes_every_field_of_a_kind(
     kind: str, example: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It refuses an option that it does not know, so that a policy could never wait."""
+    monkeypatch.setenv(account.HOST, "127.0.0.1")
     found = asked(kind, example)
     for variable in found.env:
         monkeypatch.setenv(variable["name"], "held")
     for one in found.files:
+        if one.path == reference.ACCOUNT:
+            continue
         path = tmp_path / one.path.removeprefix("/")
         path.parent.mkdir(parents=True)
         path.write_bytes(b"X-C: d" if "headers" in one.path else certificate())
@@ -88,7 +103,8 @@ def test_the_runner_takes_every_field_of_a_kind(
         word.replace(reference.MOUNTS, f"{tmp_path}{reference.MOUNTS}") for word in found.words
     ]
 
-    assert [kind == "dns"] == ["1" not in target.name for target in runner.read(there)]
+    ports = (kind != "dns" and "host" in example) or "url" in example
+    assert [ports] == [":1" in target.name for target in runner.read(there)]
 
 
 @pytest.mark.parametrize("kind", EVERY)
@@ -156,3 +172,35 @@ def test_a_login_that_is_not_whole_is_refused(field: str) -> None:
 
     assert [(0, *UNFIT[field], *field.split("."))] == [finding.path for finding in found]
     assert all(finding.advice for finding in found)
+
+
+def test_an_object_brings_the_account_of_the_pod_and_needs_no_other_network() -> None:
+    """Once for all of them, where every client looks, whatever the pod says of its own token."""
+    every = [{kind: EVERY[kind]} for kind in ("job", "pod")]
+    found = asking.asked("wait", targets.FORM.read((), every, Reading()))
+    (folder,) = found.files
+
+    assert account.FOLDER == folder.path == folder.mount["mountPath"]
+    assert ["serviceAccountToken", "configMap", "downwardAPI"] == [
+        next(iter(source)) for source in folder.volume["projected"]["sources"]
+    ]
+    assert (True, False) == (found.account, found.network)
+    assert (False, True) == (asked("tcp", EVERY["tcp"]).account, asked("tcp", EVERY["tcp"]).network)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"job": {"name": "Load"}},
+        {"job": {"name": "load", "namespace": "a.b"}},
+        {"object": {**EVERY["object"], "apiVersion": "${object.metadata.name}"}},
+        {"object": {**EVERY["object"], "kind": "certificates"}},
+        {"object": {**EVERY["object"], "condition": {"type": "Ready", "status": True}}},
+    ],
+)
+def test_an_object_that_cannot_be_is_refused(written: dict[str, Any]) -> None:
+    """What kind of object it is no template says: a Role must be able to name it."""
+    reading = Reading()
+    targets.FORM.read((), [written], reading)
+
+    assert 1 == len(reading.findings)

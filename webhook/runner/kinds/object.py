@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from webhook.runner import check
 from webhook.runner.address import Address
@@ -23,18 +24,41 @@ _KIND = re.compile(r"[A-Z][0-9A-Za-z]{0,62}")
 _CONDITION = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_./]{0,315}")
 
 
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """Which object; an empty `namespace` is the pod's own.
+
+    `known` is where its kind is found, None where only the API server can tell.
+    """
+
+    kind: Kind
+    name: str
+    namespace: str
+    judge: Judge
+    known: Resource | None = None
+
+
 def read(address: Address) -> check.Check:
     """Ready when the object is: see `webhook.runner.objects.readiness`."""
+    if address.listed:
+        address.refuse("is an object of the cluster, which cannot stand in --targets")
+    one = meant(address)
+    who = account.found(address, address.one("account", account.FOLDER))
+    return Followed(who, one.kind, one.name, one.namespace, one.judge, one.known)
+
+
+def meant(address: Address) -> Meant:
+    """The object that a target names; raises UsageError."""
     any_kind = address.scheme == "object"
     address.know("account", *(("api-version", "kind", "condition", "status") if any_kind else ()))
     if address.port or address.query:
         address.refuse("has a port or a query; write the namespace and the name alone")
-    if address.listed:
-        address.refuse("is an object of the cluster, which cannot stand in --targets")
     namespace, name = _named(address)
-    kind, known, judge = _any(address) if any_kind else _known(address)
-    who = account.found(address, address.one("account", account.FOLDER))
-    return Followed(who, kind, name, namespace, judge, known)
+    if any_kind:
+        kind, judge = _any(address)
+        return Meant(kind, name, namespace, judge)
+    found = KNOWN[address.scheme]
+    return Meant(found.kind, name, namespace, JUDGES[address.scheme], found)
 
 
 def _named(address: Address) -> tuple[str, str]:
@@ -47,12 +71,7 @@ def _named(address: Address) -> tuple[str, str]:
     return namespace, name
 
 
-def _known(address: Address) -> tuple[Kind, Resource | None, Judge]:
-    found = KNOWN[address.scheme]
-    return found.kind, found, JUDGES[address.scheme]
-
-
-def _any(address: Address) -> tuple[Kind, Resource | None, Judge]:
+def _any(address: Address) -> tuple[Kind, Judge]:
     said = {name: address.one(name) for name in ("api-version", "kind", "condition")}
     for (name, value), form in zip(said.items(), (_VERSION, _KIND, _CONDITION), strict=True):
         if not value:
@@ -60,4 +79,4 @@ def _any(address: Address) -> tuple[Kind, Resource | None, Judge]:
         if not form.fullmatch(value):
             address.refuse(f"{name} {value[:100]!r} is none")
     version, kind, name = said.values()
-    return Kind(version, kind), None, condition(name, address.one("status", "True"))
+    return Kind(version, kind), condition(name, address.one("status", "True"))
