@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.house import test_documentation, tree
+from webhook import chosen
 from webhook.cli import main
 from webhook.errors import EvaluationError, ExpressionError
 from webhook.expression import bounds, functions, template
@@ -21,9 +22,9 @@ from webhook.form.part import Field
 from webhook.inject import ours, scope
 from webhook.inject.decision import Code
 from webhook.policy import index, model, trust
-from webhook.recipes import migrate, reference, targets, tools
+from webhook.recipes import defaults, migrate, reference, targets, tools
 from webhook.runner import schemes
-from webhook.settings.table import TABLE, Setting
+from webhook.settings.table import RECIPE_IMAGES, TABLE, Setting
 from webhook.telemetry.instruments import INSTRUMENTS
 
 # Where the fields of a part of the model stand.
@@ -318,3 +319,13 @@ def test_the_table_of_log_lines_is_that_of_the_code() -> None:
     logged = set(re.findall(r'\n *log\.\w+\(\s*(?:level, )?"([^"]+)"', sources()))
 
     assert logged == set(first_codes(section(page("metrics"), "## Log lines")))
+
+
+def test_images_of_recipes() -> None:
+    """The table is the code's; the setting knows the same words."""
+    words = {chosen.OURS: defaults.RUNNER, **defaults.TOOLS}
+    found = rows(section(page("recipes"), "## Images"))
+    table = dict(codes(row[0]) + codes(row[1]) for row in found)
+
+    assert words == table
+    assert tuple(words) == RECIPE_IMAGES

@@ -87,6 +87,7 @@ class Options:
     excluded: tuple[Glob, ...] = ()  # namespaces left alone in mode `all`
     keep_first: tuple[Glob, ...] = ()  # init containers that stay in front of ours
     mirrors: tuple[Glob, ...] = ()  # images that a registry mirror may have written
+    pull_secrets: tuple[str, ...] = ()  # for pods that get an image of a recipe
 
 
 class Decision(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -83,7 +83,12 @@ def finished(draft: Draft, options: Options, *, enforcing: bool) -> Decision:
         draft.reasons.append(Reason(Code.PLACEMENT, key, "placement", clause))
         draft.warnings.append(f"initject policy {key}: placement: {clause}")
     operations, after = patch.build(
-        draft.whole.pod, draft.so_far, draft.applied, arrangement, annotations
+        draft.whole.pod,
+        draft.so_far,
+        draft.applied,
+        arrangement,
+        annotations,
+        _secrets(draft, options),
     )
     if any(proposal.policy.sized for proposal in draft.applied):
         draft.reasons += _costs(draft.whole.pod, after)
@@ -94,6 +99,14 @@ def finished(draft: Draft, options: Options, *, enforcing: bool) -> Decision:
         reasons=tuple(draft.reasons),
         audit=audit,
     )
+
+
+def _secrets(draft: Draft, options: Options) -> Sequence[str]:
+    """The pull secrets that images of recipes need and that the pod does not name yet."""
+    if not options.pull_secrets or not any(one.policy.pulled for one in draft.applied):
+        return ()
+    there = {one.get("name") for one in objects(draft.whole.spec.get("imagePullSecrets"))}
+    return [name for name in options.pull_secrets if name not in there]
 
 
 # All annotations of an object together (apimachinery `TotalAnnotationSizeLimitB`): the API server

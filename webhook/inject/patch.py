@@ -31,10 +31,12 @@ def build(
     proposals: Sequence[Proposal],
     arrangement: Arrangement,
     annotations: Mapping[str, str | None],
+    secrets: Sequence[str] = (),
 ) -> tuple[tuple[Operation, ...], Json]:
     """The operations, and the pod after them.
 
     `so_far` is what stands in the pod, `annotations` are ours: a text to set, None to remove.
+    `secrets` are pull secrets that the pod lacks.
     Raises `PatchError` if the operations do not make the planned pod.
     """
     items: dict[str, Item] = {}
@@ -47,11 +49,16 @@ def build(
         *_init_containers(so_far.inits, items, arrangement),
         *(_volumes(so_far.volume_list, volumes) if volumes else ()),
         *(_mounts(so_far.containers, mounts) if mounts else ()),
+        *(_secrets(pod, secrets) if secrets else ()),
         *_annotations(pod, annotations),
     )
     if not operations:
         return (), pod
     target = _target(pod, so_far, items, volumes, mounts, arrangement, annotations)
+    if secrets:
+        spec = target["spec"]
+        named = [*(spec.get("imagePullSecrets") or ()), *_named(secrets)]
+        target = {**target, "spec": {**spec, "imagePullSecrets": named}}
     if apply.apply(pod, operations) != target:
         what = "the patch does not make the planned pod"
         raise PatchError(what)
@@ -104,6 +111,15 @@ def _mounts(containers: Sequence[Json], fresh: Mapping[int, list[Json]]) -> Iter
     for index, mounts in sorted(fresh.items()):
         exists = bool(containers[index].get("volumeMounts"))
         yield from _append(f"/spec/containers/{index}/volumeMounts", mounts, exists=exists)
+
+
+def _secrets(pod: Json, names: Sequence[str]) -> Iterator[Operation]:
+    exists = bool(pod["spec"].get("imagePullSecrets"))
+    yield from _append("/spec/imagePullSecrets", _named(names), exists=exists)
+
+
+def _named(names: Sequence[str]) -> list[Json]:
+    return [{"name": name} for name in names]
 
 
 def _fresh_mounts(proposals: Sequence[Proposal]) -> dict[int, list[Json]]:

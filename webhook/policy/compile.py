@@ -77,6 +77,7 @@ def _compile(
         reject_error=spec.on_error == "Reject",
         forbid_opt_out=spec.opt_out == "Forbid",
         audit=spec.mode == "Audit",
+        pulled=expanded.pulled,
         sized=any("resources" in step.container for step in steps),
         reads=reads,
         cost=sum(c.expression.cost for c in conditions) + sum(hole.cost for hole in holes),

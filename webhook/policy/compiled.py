@@ -141,6 +141,7 @@ class Policy:
     reject_error: bool
     forbid_opt_out: bool
     audit: bool
+    pulled: bool  # has an image of a recipe
     sized: bool  # writes resources itself: injecting it may cost
     reads: Reads  # of all its expressions and templates
     cost: int  # of all its expressions and templates together, in the unit of `expression.bounds`

@@ -75,11 +75,15 @@ class Origins:
 
 @dataclass(frozen=True, slots=True)
 class Expanded:
-    """A spec whose steps all have a `container`. `network` names the steps that talk to others."""
+    """A spec whose steps all have a `container`.
+
+    `network` names the steps that talk to others. `pulled` says that one has an image of a recipe.
+    """
 
     spec: model.Spec
     origins: Origins
     network: frozenset[str]
+    pulled: bool
     findings: tuple[Finding, ...]
 
 
@@ -101,6 +105,7 @@ def expand(spec: model.Spec, defaults: Defaults) -> Expanded:
         ),
         Origins(tuple(o for _, o in steps), tuple(o for _, o in volumes)),
         frozenset(kitchen.network),
+        any(_image(step) in defaults.images for step, _ in steps),
         tuple(kitchen.findings),
     )
 
@@ -165,6 +170,11 @@ def _read(part: Part, rendered: Sequence[Mapping[str, Any]]) -> tuple[list[Any],
             what = f"{finding.what} (in what it becomes: {field(finding.path[1:])})"
             wrong.append(Finding((), what, finding.advice))
     return found, wrong
+
+
+def _image(step: model.Step) -> str:
+    image = (step.container or {}).get("image")
+    return image if isinstance(image, str) else ""
 
 
 def _at(value: Any, path: Path) -> Any:

@@ -36,6 +36,11 @@ class Defaults:
     mirror: str = ""
     exit_code: int = GAVE_UP
 
+    @property
+    def images(self) -> frozenset[str]:
+        """Every image that a recipe takes where a policy names none."""
+        return frozenset((self.runner, *map(self.tool, TOOLS)))
+
     def tool(self, word: str) -> str:
         """The image of a tool, from the mirror if there is one."""
         image = self.tools.get(word) or TOOLS[word]
