@@ -40,6 +40,7 @@ class Code(StrEnum):
     BORROW_FAILED = "borrow_failed"
     CONFLICT = "conflict"
     OS_UNSUPPORTED = "os_unsupported"
+    HOST_NETWORK = "host_network"
     # one policy: applied, and what is worth knowing about it
     APPLIED = "applied"
     PLANNED = "planned"  # it would be applied, but another policy denies the pod
@@ -47,6 +48,7 @@ class Code(StrEnum):
     CHANGED = "changed"
     ORPHAN = "orphan"
     PLACEMENT = "placement"
+    MESH = "mesh"
     COST = "cost"
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 import msgspec
 
-from webhook.inject import ours, patch, place, plan, resources
+from webhook.inject import mesh, ours, patch, place, plan, resources
 from webhook.inject.decision import Code, Decision, LeftOutError, Options, Reason
 from webhook.inject.match import Subject, mapping, objects
 from webhook.inject.plan import Proposal, Standing
@@ -60,8 +60,11 @@ def start(whole: Subject, marker: ours.Marker) -> Draft:
     return Draft(whole, marker, plan.standing(whole, marker))
 
 
+_NEVER_DENIED = (Code.OS_UNSUPPORTED, Code.HOST_NETWORK)
+
+
 def _rejects(policy: Policy, code: Code) -> bool:
-    if code is Code.OS_UNSUPPORTED:
+    if code in _NEVER_DENIED:
         return False
     return policy.reject_conflict if code is Code.CONFLICT else policy.reject_error
 
@@ -77,7 +80,7 @@ def finished(draft: Draft, options: Options, *, enforcing: bool) -> Decision:
     if not _has_room(draft.whole.annotations, annotations):
         return _without_room(draft)
     audit = _audit_annotations(draft)
-    blocks = [_block(proposal) for proposal in draft.applied]
+    blocks = list(_blocks(draft))
     arrangement = place.arrange(list(draft.so_far.init), blocks, options.keep_first)
     for key, clause in arrangement.contradictions:
         draft.reasons.append(Reason(Code.PLACEMENT, key, "placement", clause))
@@ -159,9 +162,28 @@ def _denied(draft: Draft) -> Decision:
     )
 
 
-def _block(proposal: Proposal) -> place.Block:
-    policy = proposal.policy
-    return place.Block(policy.key, proposal.names, policy.last, policy.before, policy.after)
+def _blocks(draft: Draft) -> Iterator[place.Block]:
+    so_far = draft.so_far
+    for proposal in draft.applied:
+        policy = proposal.policy
+        before, after = policy.before, policy.after
+        if policy.meshed:
+            gate = mesh.gate(so_far.inits, so_far.containers)
+            before, after = mesh.demands(before, after, gate)
+            _shut_out(draft, proposal, gate)
+        yield place.Block(policy.key, proposal.names, policy.last, before, after)
+
+
+def _shut_out(draft: Draft, proposal: Proposal, gate: mesh.Gate) -> None:
+    """Warn of steps that a mesh leaves no network, wherever they stand."""
+    for step, item in zip(proposal.policy.steps, proposal.containers, strict=True):
+        if step.network and mesh.shut_out(item.final, gate):
+            detail = (
+                f"has no network before {gate.proxy} runs, which redirects all but user "
+                f"{gate.user}; let the step run as that one"
+            )
+            draft.reasons.append(Reason(Code.MESH, proposal.policy.key, step.place, detail))
+            draft.warnings.append(f"initject policy {proposal.policy.key}: {step.name} {detail}")
 
 
 def _audit_annotations(draft: Draft) -> dict[str, str]:

@@ -120,6 +120,8 @@ def propose(
     `force` is true where `optOut: Forbid` binds: then fields that others changed are set again.
     """
     _check_system(policy, operating_system(subject.spec))
+    if policy.network and subject.spec.get("hostNetwork") is True:
+        _check_names(policy, subject.spec)
     lent = render.lent(subject)
     changed: list[str] = []
     containers, names = [], []
@@ -150,6 +152,21 @@ def _check_system(policy: Policy, system: str) -> None:
         if step.os != system:
             detail = f"{step.os}, but the pod runs on {system}"
             raise LeftOutError(Code.OS_UNSUPPORTED, f"{step.place}.os", detail)
+
+
+# With these a pod on the host's network still asks the cluster's DNS, or what its author chose.
+_RESOLVING = ("ClusterFirstWithHostNet", "None")
+
+
+def _check_names(policy: Policy, spec: Json) -> None:
+    """A pod on its host's network knows no names of the cluster (core/v1 DNSPolicy)."""
+    if spec.get("dnsPolicy") not in _RESOLVING:
+        step = next(step for step in policy.steps if step.network)
+        detail = (
+            "the pod is on the network of its host, where the cluster's names are not known; "
+            "dnsPolicy: ClusterFirstWithHostNet makes them known"
+        )
+        raise LeftOutError(Code.HOST_NETWORK, step.place, detail)
 
 
 def operating_system(spec: Json) -> str:

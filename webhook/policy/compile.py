@@ -73,6 +73,8 @@ def _compile(
         last=spec.placement.position == "Last",
         before=_globs(spec.placement.before),
         after=_globs(spec.placement.after),
+        network=bool(expanded.network),
+        meshed=bool(expanded.network) and spec.placement.mesh == "Auto",
         reject_conflict=spec.on_conflict == "Reject",
         reject_error=spec.on_error == "Reject",
         forbid_opt_out=spec.opt_out == "Forbid",

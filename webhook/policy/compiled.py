@@ -137,6 +137,8 @@ class Policy:
     last: bool
     before: tuple[Glob, ...]
     after: tuple[Glob, ...]
+    network: bool  # a recipe of it talks to others
+    meshed: bool  # and goes where a mesh lets it
     reject_conflict: bool
     reject_error: bool
     forbid_opt_out: bool

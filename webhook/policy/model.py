@@ -297,6 +297,11 @@ class Placement:
         "Names of other init containers, as globs, that the steps must stand after.",
         default=(),
     )
+    mesh: Literal["Auto", "Ignore"] = told(
+        _choice("Auto", "Ignore"),
+        "Whether steps of recipes that need the network stand where a mesh lets them through.",
+        default="Auto",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

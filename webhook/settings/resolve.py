@@ -108,9 +108,7 @@ def _contradictions(settings: Settings, known: Collection[str]) -> list[str]:
     found = []
     mirror = settings.image_mirror
     if "://" in mirror or any(sign.isspace() for sign in mirror):
-        found.append(
-            f"--image-mirror: {mirror!r} is none; write HOST or HOST/PATH alone://"
-        )
+        found.append(f"--image-mirror: {mirror!r} is none; write HOST or HOST/PATH alone")
     if "cert_dir" in known:
         found += _certificate(settings)
     if "policies" in known:
