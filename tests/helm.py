@@ -33,6 +33,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "files-own": FILES,
     "files-cert-manager": (*FILES, *MANAGED),
     "files-secret": (*FILES, *SECRET),
+    "files-annotation": ("source=files", "waitForAnnotation.enabled=true"),
+    "annotation": ("waitForAnnotation.enabled=true", "waitForAnnotation.hosts={db,*.internal}"),
     "files-config-map": ("source=files", "files.configMap=mine", *SECRET),
     "answered": ("answered.enabled=true",),
     "all-namespaces": ("inject=all",),

@@ -17,7 +17,7 @@ from webhook.cli.render import diff, problems, verdict
 from webhook.document import write
 from webhook.inject import decide
 from webhook.inject.decision import Decision
-from webhook.manifest import stream, workload
+from webhook.manifest import stream, waits, workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,11 @@ class Result:
             return None
         patched = self.decision.pod if self.decision.patch else None
         return self.subject.made.pod if patched is None else patched
+
+    @property
+    def notes(self) -> list[str]:
+        """What the manifest makes of the pod's waits."""
+        return [] if self.pod is None else waits.notes(self.subject.item.value, self.pod)
 
 
 @click.command()
@@ -85,6 +90,7 @@ def entry(result: Result) -> dict[str, Any]:
         "patch": list(decision.patch),
         "pod": result.pod,
         "warnings": list(decision.warnings),
+        "notes": result.notes,
         "reasons": [msgspec.structs.asdict(reason) for reason in decision.reasons],
     }
 
@@ -101,16 +107,15 @@ def _yaml(scene: Scene, results: Sequence[Result]) -> None:
     for result in results:
         if not result.decision.allowed:
             click.echo(verdict.line(result.subject.title, result.decision), err=True)
-        for note in verdict.notes(result.decision):
+        for note in verdict.notes(result.decision, result.notes):
             click.echo(note, err=True)
 
 
 def _diff(scene: Scene, results: Sequence[Result]) -> None:
     for result in results:
         title = result.subject.title
-        click.echo(
-            "\n".join([verdict.line(title, result.decision), *verdict.notes(result.decision)])
-        )
+        notes = verdict.notes(result.decision, result.notes)
+        click.echo("\n".join([verdict.line(title, result.decision), *notes]))
         shown = diff.unified(
             write.write([result.subject.item.value]),
             write.write([result.after]),
