@@ -88,6 +88,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
         "settings.drain-seconds=7.5",
         "settings.keep-first={restore-wait,first-*}",
         "settings.mirrors=[]",
+        "settings.evictable=true",
         "extraEnv[0].name=TZ",
         "extraEnv[0].value=UTC",
         "extraVolumes[0].name=ca",

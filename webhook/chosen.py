@@ -20,6 +20,7 @@ def options(settings: Settings) -> Options:
         keep_first=tuple(map(glob.parse, settings.keep_first)),
         mirrors=tuple(map(glob.parse, settings.mirrors)),
         pull_secrets=settings.pull_secrets,
+        evictable=settings.evictable,
     )
 
 

@@ -31,7 +31,11 @@ WANTED = {
 def flags(settings: Settings) -> list[str]:
     """Those of `serve` that give what a case can set."""
     given = ((one, getattr(settings, one.name)) for one in DECISION)
-    texts = [f"{one.flag}={written(value)}" for one, value in given if value != one.default]
+    texts = [
+        one.flag if value is True else f"{one.flag}={written(value)}"
+        for one, value in given
+        if value != one.default
+    ]
     return [f"--inject={settings.inject}", *(one for one in texts if "--inject=" not in one)]
 
 

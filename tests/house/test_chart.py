@@ -252,7 +252,7 @@ def test_nothing_is_passed_that_serve_does_not_know(objects: list[Any]) -> None:
     assert "serve" == verb
     for argument in passed:
         flag, _, text = argument.partition("=")
-        FLAGS[flag].parse([text])  # raises when it does not fit
+        FLAGS[flag].parse([text or "true"])  # raises when it does not fit
     variables = {entry["name"] for entry in container["env"] if entry["name"] != "TZ"}
     assert set() == variables - {setting.env for setting in TABLE}
 

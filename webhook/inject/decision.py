@@ -90,6 +90,7 @@ class Options:
     keep_first: tuple[Glob, ...] = ()  # init containers that stay in front of ours
     mirrors: tuple[Glob, ...] = ()  # images that a registry mirror may have written
     pull_secrets: tuple[str, ...] = ()  # for pods that get an image of a recipe
+    evictable: bool = False  # the autoscaler may move a pod in spite of volumes of recipes
 
 
 class Decision(msgspec.Struct, frozen=True):

@@ -76,6 +76,7 @@ def finished(draft: Draft, options: Options, *, enforcing: bool) -> Decision:
     annotations = {
         ours.MARKER: _marker(draft, enforcing=enforcing),
         ours.SKIPPED: ",".join(draft.skipped) or None,
+        **(_evictable(draft) if options.evictable else {}),
     }
     if not _has_room(draft.whole.annotations, annotations):
         return _without_room(draft)
@@ -102,6 +103,20 @@ def finished(draft: Draft, options: Options, *, enforcing: bool) -> Decision:
         reasons=tuple(draft.reasons),
         audit=audit,
     )
+
+
+# A pod with an emptyDir stays on its node unless this names it (cluster-autoscaler FAQ, "What types
+# of pods can prevent CA from removing a node?").
+_LOCAL = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
+
+
+def _evictable(draft: Draft) -> dict[str, str | None]:
+    """The annotation with our volumes behind those that the pod's author named."""
+    text = draft.whole.annotations.get(_LOCAL, "")
+    there = [name.strip() for name in text.split(",")]
+    volumes = [volume for one in draft.applied for volume in one.policy.volumes]
+    missing = [v.name for v in volumes if v.refilled and v.name not in there]
+    return {_LOCAL: ",".join([*([text] if text else []), *missing])} if missing else {}
 
 
 def _secrets(draft: Draft, options: Options) -> Sequence[str]:

@@ -54,7 +54,7 @@ def _compile(
     conditions = tuple(_conditions(spec.conditions, types, findings))
     parameters = tuple(_parameters(spec.parameters, findings))
     steps = tuple(_steps(expanded, types, findings, newer))
-    volumes = tuple(_volumes(spec.volumes, findings, newer))
+    volumes = tuple(_volumes(expanded, findings, newer))
     holes = [hole for step in steps for _, hole in step.holes]
     reads = join(
         *(c.expression.reads for c in conditions), *(hole.reads for hole in holes), Reads.none()
@@ -253,16 +253,17 @@ def _borrow(written: model.Borrow | None) -> compiled.Borrow | None:
 
 
 def _volumes(
-    written: Sequence[model.Volume], findings: list[Finding], newer: bool
+    expanded: expand.Expanded, findings: list[Finding], newer: bool
 ) -> Iterator[compiled.Volume]:
-    for index, volume in enumerate(written):
+    for index, volume in enumerate(expanded.spec.volumes):
         found = container.volume_findings(volume.raw, newer=newer)
         findings += (finding.under(("volumes", index)) for finding in found)
         mounts = tuple(
             compiled.MountInto(_globs(target.containers), _mount(volume.name, target))
             for target in volume.mount_into
         )
-        yield compiled.Volume(volume.name, container.stored_volume(volume.raw), mounts)
+        refilled = bool(expanded.origins.volumes[index].recipe) and "emptyDir" in volume.raw
+        yield compiled.Volume(volume.name, container.stored_volume(volume.raw), mounts, refilled)
 
 
 def _mount(volume: str, target: model.MountInto) -> dict[str, Any]:

@@ -113,11 +113,15 @@ class MountInto:
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A further volume: raw and in stored form, `name` included."""
+    """A further volume: raw and in stored form, `name` included.
+
+    `refilled` says that it is an emptyDir of a recipe: each new pod gets what was in it.
+    """
 
     name: str
     volume: Mapping[str, Any]
     mount_into: tuple[MountInto, ...]
+    refilled: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -102,6 +102,12 @@ class Settings:
         (),
         decides=True,
     )
+    evictable: bool = _setting(
+        Kind.SWITCH,
+        "Tell the cluster autoscaler that volumes of recipes keep no pod on its node.",
+        False,
+        decides=True,
+    )
     wait_exit_code: int = _setting(
         Kind.INTEGER,
         "The exit code of a step that waited in vain.",
