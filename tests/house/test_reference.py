@@ -58,7 +58,7 @@ PARTS: Mapping[type[Any], tuple[str, str]] = {
     migrate.Database: ("recipes", "### database"),
     fetch.Fetch: ("recipes", "## fetch"),
     fetch.From: ("recipes", "### from"),
-    files.Http: ("recipes", "### from http"),
+    files.Download: ("recipes", "### from http"),
     held.Mounted: ("recipes", "### from configMap or secret"),
     held.Item: ("recipes", "### items"),
 }

@@ -21,7 +21,7 @@ _HEADER = Pattern("^[-A-Za-z0-9]+$", "consist of letters, digits and '-'", "-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Http:
+class Download:
     """A file that a server has: exactly one of sha256, minisign and unverified."""
 
     url: str = needed(
@@ -64,10 +64,10 @@ class Http:
     )
 
 
-FORM = Part(Http)
+FORM = Part(Download)
 
 
-def render(written: Http, want: Want) -> Rendered:
+def render(written: Download, want: Want) -> Rendered:
     """One step, which downloads, proves and unpacks."""
     findings = [finding.under(("from", "http")) for finding in _findings(written)]
     try:
@@ -102,14 +102,14 @@ def _address(text: str) -> Address:
     return url
 
 
-def _place(url: Address, written: Http, want: Want) -> Iterator[str]:
+def _place(url: Address, written: Download, want: Want) -> Iterator[str]:
     yield url.scheme
     parts = ((name, getattr(url, name)) for name in ("host", "port", "path", "query"))
     yield from (f"{name}={value}" for name, value in parts if value)
     yield f"to={want.path}" if written.unpack else f"to={want.path}/{written.file or ''}"
 
 
-def _proof(written: Http) -> Iterator[str]:
+def _proof(written: Download) -> Iterator[str]:
     if written.sha256 is not None:
         yield f"sha256={written.sha256}"
     if written.minisign is not None:
@@ -118,7 +118,7 @@ def _proof(written: Http) -> Iterator[str]:
         yield "unverified=true"
 
 
-def _unpacking(written: Http, want: Want) -> Iterator[str]:
+def _unpacking(written: Download, want: Want) -> Iterator[str]:
     if written.unpack:
         yield f"unpack={written.unpack}"
         yield f"max-unpacked={want.size}"
@@ -127,7 +127,7 @@ def _unpacking(written: Http, want: Want) -> Iterator[str]:
         yield f"strip={written.strip}"
 
 
-def _findings(written: Http) -> Iterator[Finding]:
+def _findings(written: Download) -> Iterator[Finding]:
     proofs = [written.sha256 is not None, written.minisign is not None, written.unverified]
     if sum(proofs) != 1:
         have = f"has {sum(proofs)}" if any(proofs) else "has none"

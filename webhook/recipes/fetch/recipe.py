@@ -13,7 +13,7 @@ from webhook.form.part import Part, fields, needed, told
 from webhook.recipes.defaults import Defaults
 from webhook.recipes.fetch import held, http, room
 from webhook.recipes.fetch.held import Mounted
-from webhook.recipes.fetch.http import Http
+from webhook.recipes.fetch.http import Download
 from webhook.recipes.fetch.room import Want
 from webhook.recipes.rendered import Beside, Rendered
 
@@ -33,7 +33,7 @@ _MODE = Pattern("^0?[4-7][0-7]{2}$", "be such as 0640, and let the owner read", 
 class From:
     """Where files come from: exactly one of the fields."""
 
-    http: Http | None = told(http.FORM, "A file of a server.")
+    http: Download | None = told(http.FORM, "A file of a server.")
     config_map: Mounted | None = told(held.FORM, "A ConfigMap of the pod's namespace.")
     secret: Mounted | None = told(held.FORM, "A Secret of the pod's namespace.")
 
