@@ -23,6 +23,9 @@ from webhook.inject import ours, scope
 from webhook.inject.decision import Code
 from webhook.policy import index, model, trust
 from webhook.recipes import defaults, migrate, reference, targets, tools
+from webhook.recipes.fetch import held
+from webhook.recipes.fetch import http as files
+from webhook.recipes.fetch import recipe as fetch
 from webhook.runner import schemes
 from webhook.settings.table import RECIPE_IMAGES, TABLE, Setting
 from webhook.telemetry.instruments import INSTRUMENTS
@@ -54,6 +57,11 @@ PARTS: Mapping[type[Any], tuple[str, str]] = {
     migrate.Value: ("recipes", "### env"),
     migrate.Scripts: ("recipes", "### scripts"),
     migrate.Database: ("recipes", "### database"),
+    fetch.Fetch: ("recipes", "## fetch"),
+    fetch.From: ("recipes", "### from"),
+    files.Download: ("recipes", "### from http"),
+    held.Mounted: ("recipes", "### from configMap or secret"),
+    held.Item: ("recipes", "### items"),
 }
 # The pod of the table of functions.
 POD = {

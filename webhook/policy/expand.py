@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +99,7 @@ def expand(spec: model.Spec, defaults: Defaults) -> Expanded:
     for index, step in enumerate(spec.steps):
         kitchen.take(step, ("steps", index))
     steps, volumes = kitchen.steps, kitchen.volumes
+    kitchen.findings += (*_twice("step", steps), *_twice("volume", volumes))
     return Expanded(
         dataclasses.replace(
             spec, steps=tuple(s for s, _ in steps), volumes=tuple(v for v, _ in volumes)
@@ -139,12 +140,20 @@ class _Kitchen:
         if any(finding.severity == "error" for finding in found):
             return
         origin = Origin(path, recipe.field, texts=tuple(t for t in texts(step) if "${" in t[1]))
+        if not any(one.name == step.name for one in steps):
+            self._idle(step, recipe, path)
         for one in steps:
             one = self._overridden(one, step, recipe, path) if one.name == step.name else one
             self.steps.append((one, dataclasses.replace(origin, raw={"container": one.container})))
             self.network |= {one.name} if rendered.network else set()
         for volume in volumes:
             self.volumes.append((volume, dataclasses.replace(origin, raw=volume.raw)))
+
+    def _idle(self, step: model.Step, recipe: Recipe, path: Path) -> None:
+        for name, value in (("container", step.container), ("borrow", step.borrow)):
+            if value is not None:
+                what = f"stands beside a {recipe.field} that runs no container"
+                self.findings.append(Finding((*path, name), what, "remove it"))
 
     def _overridden(
         self, one: model.Step, step: model.Step, recipe: Recipe, path: Path
@@ -155,6 +164,21 @@ class _Kitchen:
             self.findings.append(Finding((*path, "borrow"), what, "remove it"))
         container = overridden(one.container or {}, step.container or {})
         return dataclasses.replace(one, container=container, borrow=step.borrow or one.borrow)
+
+
+def _twice(kind: str, made: Sequence[tuple[Any, Origin]]) -> Iterator[Finding]:
+    """Names that a recipe makes and that are another's already; two that are written, `rules` tell.
+
+    They are told where a recipe is.
+    """
+    first: dict[str, Origin] = {}
+    for one, origin in made:
+        other = first.setdefault(one.name, origin)
+        if other is origin or not (other.recipe or origin.recipe):
+            continue
+        at, place = (origin, other) if origin.recipe else (other, origin)
+        what = f"makes the {kind} {one.name}, a name that spec.{field(place.path)} has"
+        yield Finding((*at.path, at.recipe), what, "rename one of the two")
 
 
 def _read(part: Part, rendered: Sequence[Mapping[str, Any]]) -> tuple[list[Any], list[Finding]]:

@@ -22,7 +22,7 @@ NAME = Text(
     ),
 )
 # core validation IsConfigMapKey, which also holds for Secrets
-_KEY = Text(
+KEY_NAME = Text(
     names.MAX_SUBDOMAIN,
     pattern=Pattern(r"^[-._a-zA-Z0-9]+$", "consist of letters, digits, '-', '_' and '.'", "-"),
 )
@@ -34,7 +34,7 @@ class Key:
     """One key of a Secret or ConfigMap of the pod's namespace."""
 
     name: str = needed(NAME, "The name of the object.")
-    key: str = needed(_KEY, "The key in it.")
+    key: str = needed(KEY_NAME, "The key in it.")
 
 
 KEY = Part(Key)
@@ -54,6 +54,14 @@ HELD = Part(Held, single=True)
 def variable(name: str, secret: Key) -> dict[str, Any]:
     """An entry of `env` that takes its value from a Secret when the container starts."""
     return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret.name, "key": secret.key}}}
+
+
+def held(name: str, of: Held) -> dict[str, Any]:
+    """An entry of `env` that takes its value from a Secret or a ConfigMap."""
+    if of.secret:
+        return variable(name, of.secret)
+    key = {"name": of.config_map.name, "key": of.config_map.key} if of.config_map else {}
+    return {"name": name, "valueFrom": {"configMapKeyRef": key}}
 
 
 @dataclass(frozen=True, slots=True)
