@@ -28,5 +28,10 @@ def defaults(settings: Settings) -> Defaults:
     """What recipes take where a policy says nothing."""
     images = dict(settings.recipe_images)
     ours = images.pop(OURS, None)
-    chosen = Defaults(tools=images, mirror=settings.image_mirror, exit_code=settings.wait_exit_code)
+    chosen = Defaults(
+        tools=images,
+        mirror=settings.image_mirror,
+        image_volumes=settings.image_volumes,
+        exit_code=settings.wait_exit_code,
+    )
     return replace(chosen, runner=ours) if ours else chosen

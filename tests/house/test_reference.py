@@ -23,7 +23,7 @@ from webhook.inject import ours, scope
 from webhook.inject.decision import Code
 from webhook.policy import index, model, trust
 from webhook.recipes import defaults, migrate, reference, targets, tools
-from webhook.recipes.fetch import held
+from webhook.recipes.fetch import git, held, objects, oci
 from webhook.recipes.fetch import http as files
 from webhook.recipes.fetch import recipe as fetch
 from webhook.runner import schemes
@@ -60,6 +60,16 @@ PARTS: Mapping[type[Any], tuple[str, str]] = {
     fetch.Fetch: ("recipes", "## fetch"),
     fetch.From: ("recipes", "### from"),
     files.Download: ("recipes", "### from http"),
+    git.Repository: ("recipes", "### from git"),
+    git.Login: ("recipes", "### login"),
+    git.Ssh: ("recipes", "### ssh"),
+    objects.Objects: ("recipes", "### from objects"),
+    objects.S3: ("recipes", "### s3"),
+    objects.Keys: ("recipes", "### keys"),
+    objects.Gcs: ("recipes", "### gcs"),
+    objects.Azure: ("recipes", "### azure"),
+    objects.Sftp: ("recipes", "### sftp"),
+    oci.Artifact: ("recipes", "### from oci"),
     held.Mounted: ("recipes", "### from configMap or secret"),
     held.Item: ("recipes", "### items"),
 }

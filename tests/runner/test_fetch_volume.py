@@ -331,6 +331,7 @@ def test_a_part_of_a_folder_is_copied(tmp_path: Path) -> None:
         (["path=out"], "leads outside of what is copied"),
         (["path=x"], "is no folder that is there"),
         (["path=missing"], "is no folder that is there"),
+        (["path=empty", "some=true"], "has no file in it"),
         (["path=links"], "entry 'l' is a link to an absolute path"),
         (["path=many", "max-entries=1"], "has more than 1 entries (max-entries)"),
         (["path=many", "max-size=1"], "comes to more than max-size, 1 byte"),
@@ -338,7 +339,7 @@ def test_a_part_of_a_folder_is_copied(tmp_path: Path) -> None:
 )
 def test_a_part_that_cannot_be_copied_is_told(words: list[str], said: str, tmp_path: Path) -> None:
     """Whatever fills the path, it stays below the folder; and nothing is there then."""
-    for name in ("secret", "from/many", "from/links"):
+    for name in ("secret", "from/many", "from/links", "from/empty/d"):
         (tmp_path / name).mkdir(parents=True)
     source = tmp_path / "from"
     (source / "out").symlink_to(tmp_path / "secret")

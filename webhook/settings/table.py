@@ -20,7 +20,9 @@ EXCLUDED_NAMESPACES = (
 )
 
 # The words of images that recipes run: ours, and those of tools.
-RECIPE_IMAGES = ("initject", "flyway", "liquibase", "golang-migrate", "atlas")
+RECIPE_IMAGES = (
+    *("initject", "flyway", "liquibase", "golang-migrate", "atlas", "git-sync", "rclone", "oras"),
+)
 
 
 def _setting(kind: Kind, help: str, default: object = None, **more: Any) -> Any:
@@ -100,6 +102,12 @@ class Settings:
         Kind.NAMES,
         "Secrets that pods which get an image of a recipe pull images with.",
         (),
+        decides=True,
+    )
+    image_volumes: bool = _setting(
+        Kind.SWITCH,
+        "The cluster mounts images as volumes, so that what a registry has needs no container.",
+        False,
         decides=True,
     )
     evictable: bool = _setting(

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from webhook.document.problem import Finding, Path
 from webhook.form.form import Boolean, ListOf, Pattern, Text
 from webhook.form.part import Part, needed, told
 from webhook.recipes import reference
-from webhook.recipes.fetch import room
-from webhook.recipes.fetch.room import Want
+from webhook.recipes.fetch import given
+from webhook.recipes.fetch.room import MEMORY, Want
 from webhook.recipes.rendered import Raw, Rendered
 
 _PATH = Text(
@@ -50,13 +48,13 @@ FORM = Part(Mounted)
 
 def config_map(written: Mounted, want: Want) -> Rendered:
     """A ConfigMap."""
-    return _rendered(("from", "configMap"), {"configMap": _source(written, "name")}, want)
+    return given.rendered(("from", "configMap"), {"configMap": _source(written, "name")}, want)
 
 
 def secret(written: Mounted, want: Want) -> Rendered:
     """A Secret: what is copied of it stays in memory, unless the author says otherwise."""
     source = {"secret": _source(written, "secretName")}
-    return _rendered(("from", "secret"), source, want, room.MEMORY)
+    return given.rendered(("from", "secret"), source, want, MEMORY)
 
 
 def _source(written: Mounted, name: str) -> Raw:
@@ -66,37 +64,3 @@ def _source(written: Mounted, name: str) -> Raw:
     if written.optional:
         source["optional"] = True
     return source
-
-
-def _rendered(path: Path, source: Raw, want: Want, medium: str = "") -> Rendered:
-    if want.owned:
-        return _copied(source, want, medium)
-    volume = want.seen({"name": want.name, **source})
-    return Rendered(volumes=(volume,), network=False, findings=tuple(_idle(path, want)))
-
-
-def _copied(source: Raw, want: Want, medium: str) -> Rendered:
-    name = f"{want.name}-source"
-    mount = room.mounted(name, read_only=True)
-    words = ["copy", f"from={mount['mountPath']}", f"to={want.path}", "replace=true"]
-    return Rendered(
-        steps=(want.step(want.name, want.runner(words, [mount])),),
-        volumes=({"name": name, **source}, want.room(medium)),
-        network=False,
-    )
-
-
-def _idle(path: Path, want: Want) -> Iterator[Finding]:
-    """Fields that say something only to a copy."""
-    beside = want.beside
-    fields = {
-        "sizeLimit": want.size_limit,
-        "medium": want.medium,
-        "readOnly": "" if want.read_only else "false",
-        "timeout": beside.timeout,
-        "exitCode": beside.exit_code,
-    }
-    for field, value in fields.items():
-        if value:
-            what = f"is mounted as it is, read-only, by no container: {field} says nothing"
-            yield Finding(path, what, f"remove {field}, or add mode to have it copied")

@@ -11,9 +11,12 @@ from webhook.document.problem import Finding
 from webhook.form.form import Boolean, Choice, Integer, ListOf, Pattern, Text
 from webhook.form.part import Part, fields, needed, told
 from webhook.recipes.defaults import Defaults
-from webhook.recipes.fetch import held, http, room
+from webhook.recipes.fetch import git, held, http, objects, oci, room
+from webhook.recipes.fetch.git import Repository
 from webhook.recipes.fetch.held import Mounted
 from webhook.recipes.fetch.http import Download
+from webhook.recipes.fetch.objects import Objects
+from webhook.recipes.fetch.oci import Artifact
 from webhook.recipes.fetch.room import Want
 from webhook.recipes.rendered import Beside, Rendered
 
@@ -34,6 +37,9 @@ class From:
     """Where files come from: exactly one of the fields."""
 
     http: Download | None = told(http.FORM, "A file of a server.")
+    git: Repository | None = told(git.FORM, "A folder of a git repository.")
+    objects: Objects | None = told(objects.FORM, "Objects of a store, or files of SFTP.")
+    oci: Artifact | None = told(oci.FORM, "An artifact of a registry.")
     config_map: Mounted | None = told(held.FORM, "A ConfigMap of the pod's namespace.")
     secret: Mounted | None = told(held.FORM, "A Secret of the pod's namespace.")
 
@@ -41,6 +47,9 @@ class From:
 # By the attribute of `From`.
 _SOURCES: Mapping[str, Callable[[Any, Want], Rendered]] = {
     "http": http.render,
+    "git": git.render,
+    "objects": objects.render,
+    "oci": oci.render,
     "config_map": held.config_map,
     "secret": held.secret,
 }

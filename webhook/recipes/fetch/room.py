@@ -53,9 +53,20 @@ class Want:
         return self.size_limit or SIZE_LIMIT
 
     @property
+    def timeout(self) -> str:
+        """When it gives up."""
+        return self.beside.timeout or TIMEOUT
+
+    @property
     def owned(self) -> bool:
         """Whether the mode or the owner of the files is asked for."""
         return bool(self.mode) or self.user is not None or self.group is not None
+
+    @property
+    def owner(self) -> Raw:
+        """The security context of who owns the files."""
+        context = {"runAsUser": self.user, "runAsGroup": self.group}
+        return {key: value for key, value in context.items() if value is not None}
 
     @property
     def modes(self) -> list[str]:
@@ -89,18 +100,22 @@ class Want:
         """
         code = self.beside.exit_code
         code = self.defaults.exit_code if code is None else code
-        ends = [f"--timeout={self.beside.timeout or TIMEOUT}", f"--exit-code={code}"]
-        owner = {"runAsUser": self.user, "runAsGroup": self.group}
-        found: dict[str, Any] = {
+        ends = [f"--timeout={self.timeout}", f"--exit-code={code}"]
+        found = {
             "image": self.defaults.runner,
             "command": ["initject", "fetch"],
             "args": [*ends, *words, *self.modes],
             "env": list(env),
-            "securityContext": {key: value for key, value in owner.items() if value is not None},
+            "securityContext": self.owner,
             "volumeMounts": [mounted(self.name), *mounts],
-            "terminationMessagePolicy": "FallbackToLogsOnError",
         }
-        return {key: value for key, value in found.items() if value}
+        return container(found)
+
+
+def container(fields: Raw) -> Raw:
+    """A container with its last words as its message, without fields that say nothing."""
+    found = {**fields, "terminationMessagePolicy": "FallbackToLogsOnError"}
+    return {key: value for key, value in found.items() if value}
 
 
 def empty(name: str, size: str, medium: str = "") -> dict[str, Any]:

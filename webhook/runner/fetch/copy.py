@@ -16,7 +16,7 @@ from webhook.runner.fetch.tree import Bounds, Tree
 from webhook.runner.fetch.words import Fields
 
 _FIELDS = (
-    *("from", "path", "without", "to", "replace"),
+    *("from", "path", "without", "some", "to", "replace"),
     *("max-size", "max-entries", "mode", "dir-mode"),
 )
 _NOW = "..data"  # the link that the kubelet moves to the newest content
@@ -37,7 +37,7 @@ def read(fields: Fields, _: float) -> Order:
         fields.mode("dir-mode", "0755", 0o700),
         "comes to more than max-size",
     )
-    replace = fields.switch("replace")
+    replace, some = fields.switch("replace"), fields.switch("some")
 
     def attempt(deadline: Deadline) -> str:
         root = _root(source, part)
@@ -48,6 +48,9 @@ def read(fields: Fields, _: float) -> Order:
                     tree = Tree(tree_root, bounds, deadline)
                     for path in _paths(root, without):
                         _copy(root, path, tree)
+                    if some and not tree.files:
+                        msg = "has no file in it"
+                        raise FetchError(msg)
                     tree.end()
                 settle.folder(beside, "tree", to.name, replace=replace)
         return f"{tree.files} files with {size.written(tree.written)} to {to.path}"
