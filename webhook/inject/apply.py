@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from webhook.errors import PatchError
-from webhook.inject.decision import Operation
+from webhook.review.patch import Operation
 
 Json = Mapping[str, Any]
 
