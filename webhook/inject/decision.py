@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from webhook.policy.glob import Glob
+from webhook.review.patch import NO_PATCH, Operation
 
 
 class Code(StrEnum):
@@ -75,9 +76,6 @@ class LeftOutError(Exception):
         self.detail = detail
 
 
-Operation = Mapping[str, Any]
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Options:
     """The few settings that decisions depend on (their meaning: docs/reference/settings.md).
@@ -104,7 +102,7 @@ class Decision(msgspec.Struct, frozen=True):
     allowed: bool = True
     message: str = ""
     refused_by: tuple[str, ...] = ()
-    patch: tuple[Operation, ...] = ()
+    patch: tuple[Operation, ...] = NO_PATCH
     pod: Mapping[str, Any] | None = None
     warnings: tuple[str, ...] = ()
     reasons: tuple[Reason, ...] = ()

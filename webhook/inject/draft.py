@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from webhook.inject import mesh, ours, patch, place, plan, resources
 from webhook.inject.decision import Code, Decision, LeftOutError, Options, Reason
 from webhook.inject.match import Subject, mapping, objects
 from webhook.inject.plan import Proposal, Standing
+from webhook.inject.render import Item
 from webhook.policy import quantity
 from webhook.policy.compiled import Policy
 
@@ -33,12 +35,13 @@ class Draft(msgspec.Struct):
 
     def apply(self, proposal: Proposal) -> None:
         """Take a policy's proposal into the plan."""
-        key = proposal.policy.key
+        policy = proposal.policy
         self.applied.append(proposal)
         self.so_far.reserve(proposal)
-        self.reasons.append(Reason(Code.APPLIED, key, "", ", ".join(proposal.names)))
+        self.reasons.append(_applied(policy))
         for what in proposal.changed:
-            self.reasons.append(Reason(Code.CHANGED, key, what, "changed by others, left as it is"))
+            left = Reason(Code.CHANGED, policy.key, what, "changed by others, left as it is")
+            self.reasons.append(left)
 
     def leave_out(self, policy: Policy, error: LeftOutError) -> None:
         """Say that a policy that matched is left out, or that the pod is denied."""
@@ -53,6 +56,11 @@ class Draft(msgspec.Struct):
             self.warnings.append(
                 f"initject left out policy {policy.key}: {error.field}: {error.detail}"
             )
+
+
+@lru_cache(maxsize=4096)
+def _applied(policy: Policy) -> Reason:
+    return Reason(Code.APPLIED, policy.key, "", ", ".join(policy.names))
 
 
 def start(whole: Subject, marker: ours.Marker) -> Draft:
@@ -134,10 +142,11 @@ _ROOM = 256 * 1024
 
 def _has_room(others: Mapping[str, str], ours_: Mapping[str, str | None]) -> bool:
     """Whether the pod's annotations and ours stay within what the API server takes."""
-    wanted = {**others, **ours_}
-    said = [text for text in wanted.values() if text]
-    if sum(map(len, (*wanted, *said))) * 4 <= _ROOM:  # UTF-8 at its widest: no need to encode
+    letters = sum(map(len, others)) + sum(map(len, others.values()))
+    letters += sum([len(name) + len(text) for name, text in ours_.items() if text])
+    if letters * 4 <= _ROOM:  # UTF-8 at its widest: no need to encode
         return True
+    wanted = {**others, **ours_}
     return sum(len(f"{name}{text}".encode()) for name, text in wanted.items() if text) <= _ROOM
 
 
@@ -186,7 +195,7 @@ def _blocks(draft: Draft) -> Iterator[place.Block]:
             gate = mesh.gate(so_far.inits, so_far.containers)
             before, after = mesh.demands(before, after, gate)
             _shut_out(draft, proposal, gate)
-        yield place.Block(policy.key, proposal.names, policy.last, before, after)
+        yield place.Block(policy.key, policy.names, policy.last, before, after)
 
 
 def _shut_out(draft: Draft, proposal: Proposal, gate: mesh.Gate) -> None:
@@ -204,6 +213,8 @@ def _shut_out(draft: Draft, proposal: Proposal, gate: mesh.Gate) -> None:
 def _audit_annotations(draft: Draft) -> dict[str, str]:
     """The same in both calls of an admission: a second one cannot overwrite the first."""
     applied = [proposal.policy.key for proposal in draft.applied]
+    if not draft.skipped and not draft.audited:
+        return {"injected": ",".join(applied)} if applied else {}
     return _stated({"injected": applied, "skipped": draft.skipped, "audited": draft.audited})
 
 
@@ -213,14 +224,13 @@ def _stated(lists: Mapping[str, Collection[str]]) -> dict[str, str]:
 
 def _marker(draft: Draft, *, enforcing: bool) -> str | None:
     """The marker of the pod after: today's plan, and what an earlier one left in the pod."""
-    containers: dict[str, Any] = {}
-    volumes: dict[str, Any] = {}
+    items = tuple([item for proposal in draft.applied for item in proposal.containers])
+    volumes = {item.name: item.digests for proposal in draft.applied for item in proposal.volumes}
+    if not volumes and draft.marker is ours.NO_MARKER:
+        return _marker_of(items) if items or enforcing else None
+    containers = {item.name: item.digests for item in items}
     mounts: dict[str, dict[str, str]] = {}
     for proposal in draft.applied:
-        for item in proposal.containers:
-            containers[item.name] = item.digests
-        for item in proposal.volumes:
-            volumes[item.name] = item.digests
         for mount in proposal.mounts:
             mounts.setdefault(mount.container, {})[mount.mount["mountPath"]] = ours.digest(
                 mount.mount
@@ -229,6 +239,12 @@ def _marker(draft: Draft, *, enforcing: bool) -> str | None:
     if not containers and not volumes and not enforcing:
         return None
     return ours.write_marker(ours.Marker(containers, volumes, mounts))
+
+
+@lru_cache(maxsize=256)
+def _marker_of(items: tuple[Item, ...]) -> str:
+    """The marker of containers alone."""
+    return ours.write_marker(ours.Marker({item.name: item.digests for item in items}))
 
 
 def _keep_orphans(

@@ -126,7 +126,11 @@ class Volume:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Policy:
-    """One policy in force. `namespace` is empty for a ClusterInitPolicy."""
+    """One policy in force. `namespace` is empty for a ClusterInitPolicy.
+
+    `key` is `name`, or `namespace/name`: how reasons, metrics and annotations call this policy.
+    `names` are those of its steps, `linux` says that all of them are for that system.
+    """
 
     name: str
     namespace: str
@@ -152,11 +156,15 @@ class Policy:
     reads: Reads  # of all its expressions and templates
     cost: int  # of all its expressions and templates together, in the unit of `expression.bounds`
     needs_namespace: bool  # depends on a namespace's labels or annotations
+    key: str = field(init=False)
+    names: tuple[str, ...] = field(init=False)
+    linux: bool = field(init=False)
 
-    @property
-    def key(self) -> str:
-        """`name`, or `namespace/name`: how reasons, metrics and annotations call this policy."""
-        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+    def __post_init__(self) -> None:
+        key = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        object.__setattr__(self, "key", key)
+        object.__setattr__(self, "names", tuple(step.name for step in self.steps))
+        object.__setattr__(self, "linux", all(step.os == "linux" for step in self.steps))
 
     @property
     def rank(self) -> tuple[bool, int, str, str]:
