@@ -39,6 +39,7 @@ CASES = [
 # Where a patch may go, and by which operations.
 ALLOWED = [
     ("add remove replace", r"/metadata/annotations(/initject\.dev~1(injected|skipped))?"),
+    ("add replace", r"/metadata/annotations/cluster-autoscaler\.kubernetes\.io~1safe-to-[a-z-]+"),
     ("add remove replace", r"/spec/initContainers(/.+)?"),
     ("add remove replace", r"/spec/volumes(/.+)?"),
     ("add", r"/spec/containers/\d+/volumeMounts(/(\d+|-))?"),

@@ -15,7 +15,24 @@ from tests.podman import Podman
 
 OURS = "registry.example.com/initject/initject:0.1.0"  # the name in deploy/
 TOOLS = "localhost/busybox:1"
-LINKS = ("sh", "cat", "echo", "false", "grep", "id", "ls", "nc", "sleep", "test", "touch", "true")
+LINKS = (
+    *(
+        "sh",
+        "cat",
+        "echo",
+        "false",
+        "find",
+        "grep",
+        "id",
+        "ls",
+        "nc",
+        "sleep",
+        "sort",
+        "stat",
+        "test",
+    ),
+    *("touch", "true"),
+)
 
 
 def ours(podman: Podman, built: str, folder: Path) -> Path:

@@ -105,11 +105,24 @@ class Node:
         """Give an image of the node a further name."""
         self._containerd("tag", "--force", image, name)
 
+    def begin_again(self, namespace: str, pod: str) -> None:
+        """Kill a pod's sandbox, as when a node starts anew: its init containers run once more."""
+        labels = {"pod.namespace": namespace, "pod.name": pod}
+        wanted = [f'labels."io.kubernetes.{key}"=={value}' for key, value in labels.items()]
+        kind = 'labels."io.cri-containerd.kind"==sandbox'
+        found = self._ctr("containers", "list", "--quiet", ",".join([*wanted, kind]))
+        for sandbox in found.split():
+            self._ctr("tasks", "kill", "--signal=SIGKILL", sandbox)
+
     def _containerd(self, *command: str) -> None:
+        self._ctr("images", *command)
+
+    def _ctr(self, *command: str) -> str:
         assert self.cluster is not None, "a node of our own"
         socket = self.cluster / "containerd" / "containerd.sock"
-        done = inner.ctr(Parts(plane.BINARIES, self.cluster), socket, "images", *command)
+        done = inner.ctr(Parts(plane.BINARIES, self.cluster), socket, *command)
         assert done.returncode == 0, done.stderr
+        return done.stdout.decode()
 
     def pod(self, namespace: str, name: str) -> Json:
         """A pod as it is now."""

@@ -1,11 +1,14 @@
 """Images of the tools that recipes run, as archives: made here, for no registry can be reached.
 
 The programs are those of recipes.sh. Nothing but the program is in an image of one: no shell that a
-recipe could come to need.
+recipe could come to need. Only git-sync needs git, with a shell for it and all that both are linked
+with.
 """
 
 from __future__ import annotations
 
+import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,10 +30,28 @@ def program(name: str) -> Path:
     return needs.file(FOLDER / name, how="make cluster builds it")
 
 
+def git() -> dict[str, str]:
+    """What git-sync calls, of Debian's git, as entries of an image."""
+    core = Path("/usr/lib/git-core")
+    programs = {
+        "bin/git": needs.program("git", how="apt-get install git"),
+        f"{core}/git-remote-https": str(core / "git-remote-http"),
+    }
+    linked = subprocess.run(["ldd", *programs.values()], capture_output=True, text=True, check=True)
+    libraries = set(re.findall(r"^\t(?:\S+ => )?(/\S+) \(", linked.stdout, re.MULTILINE))
+    entries = {**programs, **{path: path for path in sorted(libraries)}}
+    found = {place.lstrip("/"): str(Path(source).resolve()) for place, source in entries.items()}
+    return {**found, "bin/busybox": "/bin/busybox", "bin/sh": "@busybox"}
+
+
 def archive(tool: str, folder: Path) -> Path:
     """The image of a tool, whose entry point it is, in a file below `folder`."""
-    name = STATIC[tool]
     out = folder / f"{tool}.tar"
+    if tool == "git-sync":
+        entries = {"git-sync": str(program(tool)), **git()}
+        image.write(local(tool), out, entries, [], entrypoint=["/git-sync"])
+        return out
+    name = STATIC[tool]
     image.write(local(tool), out, {f"bin/{name}": str(program(name))}, [], entrypoint=[name])
     return out
 

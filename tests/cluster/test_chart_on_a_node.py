@@ -127,6 +127,33 @@ def test_with_cert_manager_the_chart_needs_no_right_to_its_keys(user: Node, ca: 
     user.run("kubectl delete crd --selector app.kubernetes.io/part-of=initject")
 
 
+def test_with_a_value_of_the_chart_a_pod_says_what_it_waits_for(user: Node) -> None:
+    """From the first release on, though its definitions come with it; an upgrade changes it."""
+    chart = "initject deploy/chart --namespace initject --wait --set=replicas=1"
+    hosts = "--set=waitForAnnotation.enabled=true --set=waitForAnnotation.hosts"
+    user.run(f"helm install {chart} --create-namespace {hosts}='{{db}}'")
+    with user.space() as name:
+        registration.until(lambda: waits(user, name, "tcp://db:5432"), "the pod waits")
+        assert not waits(user, name, "tcp://db:5432, tcp://cache:6379")
+
+        user.run(f"helm upgrade {chart} {hosts}='{{db,cache}}'")
+
+        both = "tcp://db:5432, tcp://cache:6379"
+        registration.until(lambda: waits(user, name, both), "the pod waits for both")
+    user.run("helm uninstall initject --namespace initject --wait")
+    assert "" == user.run("kubectl get clusterinitpolicies -o name")
+    user.run("kubectl delete crd --selector app.kubernetes.io/part-of=initject")
+
+
+def waits(node: Node, namespace: str, targets: str) -> bool:
+    """Whether a pod that names these targets waits for them."""
+    said = {"initject.dev/wait-for": targets}
+    pod = testing.pod("web", namespace=namespace, annotations=said)
+    answer = node.api.create(pod, dry_run=True)
+    steps = answer.body["spec"].get("initContainers", [])
+    return [f"--targets={targets}"] == [step["args"][-1] for step in steps]
+
+
 def stand_in(node: Node, ca: trustme.CA) -> None:
     """What cert-manager does: issue what Certificates ask for, and register who signed it."""
     told = json.loads(node.run("kubectl -n initject get certificate initject-tls -o json"))["spec"]

@@ -109,7 +109,7 @@ EVERYTHING = yaml.safe_load(
             subPath: a/b
             mountPropagation: None
     order: 7
-    placement: {position: Last, before: [x], after: [istio-proxy, cloud-sql-*]}
+    placement: {position: Last, before: [x], after: [istio-proxy, cloud-sql-*], mesh: Ignore}
     onConflict: Reject
     onError: Reject
     optOut: Forbid

@@ -125,7 +125,7 @@ ASKED = {name: one for name, one in QUESTIONS.items() if not one.left_out}
 
 def option_sets() -> dict[str, list[str]]:
     """A name of a release for each set of options that cases have, as flags."""
-    found = {tuple(variants.flags(one.reading.options)) for one in ASKED.values()}
+    found = {tuple(variants.flags(one.reading.settings)) for one in ASKED.values()}
     return {f"gallery-{number}": list(flags) for number, flags in enumerate(sorted(found))}
 
 
@@ -149,7 +149,7 @@ def releases(bare_node: Node, ca: trustme.CA) -> Iterator[dict[str, Variant]]:
 
 def place(one: Question) -> str:
     """Cases with the same options, and among them with the same namespace, come together."""
-    return f"{variants.flags(one.reading.options)} {one.namespace} {one.name}"
+    return f"{variants.flags(one.reading.settings)} {one.namespace} {one.name}"
 
 
 class Asker:
@@ -219,7 +219,7 @@ class Asker:
         return self.node.api.create(test_gallery.sent(pod), dry_run=True)
 
     def variant(self, one: Question) -> str:
-        wanted = variants.flags(one.reading.options)
+        wanted = variants.flags(one.reading.settings)
         (name,) = (name for name, flags in self._flags.items() if flags == wanted)
         return name
 

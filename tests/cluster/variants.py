@@ -15,7 +15,7 @@ from tests.cluster import release
 from tests.cluster.api import Json
 from tests.cluster.nodes import Node
 from tests.cluster.registration import sentinel
-from webhook.inject.decision import Options
+from webhook.settings import DECISION, Settings
 
 WANTED = {
     "Namespace",
@@ -28,15 +28,22 @@ WANTED = {
 }
 
 
-def flags(options: Options) -> list[str]:
-    """Those of `serve` that give these options."""
-    lists = (
-        ("excluded-namespaces", options.excluded),
-        ("keep-first", options.keep_first),
-        ("mirrors", options.mirrors),
-    )
-    globs = [f"--{name}={','.join(one.text for one in found)}" for name, found in lists if found]
-    return [f"--inject={options.inject}", *globs]
+def flags(settings: Settings) -> list[str]:
+    """Those of `serve` that give what a case can set."""
+    given = ((one, getattr(settings, one.name)) for one in DECISION)
+    texts = [
+        one.flag if value is True else f"{one.flag}={written(value)}"
+        for one, value in given
+        if value != one.default
+    ]
+    return [f"--inject={settings.inject}", *(one for one in texts if "--inject=" not in one)]
+
+
+def written(value: object) -> str:
+    """As a flag has it; items between commas, pairs with `=`."""
+    if isinstance(value, tuple):
+        return ",".join("=".join(one) if isinstance(one, tuple) else str(one) for one in value)
+    return str(value)
 
 
 def called_for(name: str) -> list[Json]:

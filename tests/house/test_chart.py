@@ -231,6 +231,19 @@ def test_what_holds_pods_to_an_answer_spares_the_namespaces_that_are_never_asked
     assert hooks(made)[1]["namespaceSelector"] == binding["matchResources"]["namespaceSelector"]
 
 
+def test_the_policy_of_the_annotation_is_the_one_beside_the_chart() -> None:
+    """In cluster mode an object, in file mode a file; with other hosts where values name them."""
+    made = helm.only("ClusterInitPolicy", helm.render(*helm.CHOICES["annotation"]))
+    files = helm.only("ConfigMap", helm.render(*helm.CHOICES["files-annotation"]))["data"]
+    written = yaml.safe_load(tree.text("deploy/policies/wait-for-annotation.yaml"))
+
+    assert written == yaml.safe_load(files["wait-for-annotation.yaml"])
+    pattern = written["spec"]["parameters"][0].pop("pattern")
+    chosen = made["spec"]["parameters"][0].pop("pattern")
+    assert pattern.replace("[a-z0-9.-]*", r"db|[a-z0-9.-]*\.internal") == chosen
+    assert written["spec"] == made["spec"]
+
+
 def test_nothing_is_passed_that_serve_does_not_know(objects: list[Any]) -> None:
     """Arguments and variables are settings, and texts that the settings take."""
     container = helm.only("Deployment", objects)["spec"]["template"]["spec"]["containers"][0]
@@ -239,7 +252,7 @@ def test_nothing_is_passed_that_serve_does_not_know(objects: list[Any]) -> None:
     assert "serve" == verb
     for argument in passed:
         flag, _, text = argument.partition("=")
-        FLAGS[flag].parse([text])  # raises when it does not fit
+        FLAGS[flag].parse([text or "true"])  # raises when it does not fit
     variables = {entry["name"] for entry in container["env"] if entry["name"] != "TZ"}
     assert set() == variables - {setting.env for setting in TABLE}
 

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.house import test_documentation, tree
+from webhook import chosen
 from webhook.cli import main
 from webhook.errors import EvaluationError, ExpressionError
 from webhook.expression import bounds, functions, template
@@ -21,9 +22,13 @@ from webhook.form.part import Field
 from webhook.inject import ours, scope
 from webhook.inject.decision import Code
 from webhook.policy import index, model, trust
-from webhook.recipes import migrate, objects, reference, targets, tools
+from webhook.recipes import defaults, migrate, reference, targets, tools
+from webhook.recipes import objects as awaited
+from webhook.recipes.fetch import git, held, objects, oci
+from webhook.recipes.fetch import http as files
+from webhook.recipes.fetch import recipe as fetch
 from webhook.runner import schemes
-from webhook.settings.table import TABLE, Setting
+from webhook.settings.table import RECIPE_IMAGES, TABLE, Setting
 from webhook.telemetry.instruments import INSTRUMENTS
 
 # Where the fields of a part of the model stand.
@@ -48,10 +53,10 @@ PARTS: Mapping[type[Any], tuple[str, str]] = {
     targets.Mysql: ("recipes", "### mysql"),
     targets.Redis: ("recipes", "### redis"),
     targets.Server: ("recipes", "### mongodb, rabbitmq, kafka"),
-    targets.Login: ("recipes", "### login"),
-    objects.Named: ("recipes", "### job, deployment, statefulSet, pod"),
-    objects.AnyObject: ("recipes", "### object"),
-    objects.StatusCondition: ("recipes", "### condition"),
+    targets.DatabaseLogin: ("recipes", "### login of a database"),
+    awaited.Named: ("recipes", "### job, deployment, statefulSet, pod"),
+    awaited.AnyObject: ("recipes", "### object"),
+    awaited.StatusCondition: ("recipes", "### condition"),
     targets.Tls: ("recipes", "### tls of the others"),
     reference.Held: ("recipes", "## From a Secret or ConfigMap"),
     reference.Key: ("recipes", "### key"),
@@ -59,6 +64,21 @@ PARTS: Mapping[type[Any], tuple[str, str]] = {
     reference.Value: ("recipes", "### env"),
     migrate.Scripts: ("recipes", "### scripts"),
     migrate.Database: ("recipes", "### database"),
+    fetch.Fetch: ("recipes", "## fetch"),
+    fetch.From: ("recipes", "### from"),
+    files.Download: ("recipes", "### from http"),
+    git.Repository: ("recipes", "### from git"),
+    git.Login: ("recipes", "### login"),
+    git.Ssh: ("recipes", "### ssh"),
+    objects.Objects: ("recipes", "### from objects"),
+    objects.S3: ("recipes", "### s3"),
+    objects.Keys: ("recipes", "### keys"),
+    objects.Gcs: ("recipes", "### gcs"),
+    objects.Azure: ("recipes", "### azure"),
+    objects.Sftp: ("recipes", "### sftp"),
+    oci.Artifact: ("recipes", "### from oci"),
+    held.Mounted: ("recipes", "### from configMap or secret"),
+    held.Item: ("recipes", "### items"),
 }
 # The pod of the table of functions.
 POD = {
@@ -324,3 +344,13 @@ def test_the_table_of_log_lines_is_that_of_the_code() -> None:
     logged = set(re.findall(r'\n *log\.\w+\(\s*(?:level, )?"([^"]+)"', sources()))
 
     assert logged == set(first_codes(section(page("metrics"), "## Log lines")))
+
+
+def test_images_of_recipes() -> None:
+    """The table is the code's; the setting knows the same words."""
+    words = {chosen.OURS: defaults.RUNNER, **defaults.TOOLS}
+    found = rows(section(page("recipes"), "## Images"))
+    table = dict(codes(row[0]) + codes(row[1]) for row in found)
+
+    assert words == table
+    assert tuple(words) == RECIPE_IMAGES

@@ -193,9 +193,16 @@ def test_two_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
 
 
 WRONG = [
-    (["ftp", "url=x"], "'ftp' is no source; write http or copy, or a URL"),
+    (["ftp", "url=x"], "'ftp' is no source; write http, https, copy or a URL"),
     (["http", "to=/x", "unverified=true"], "http: field 'url' is missing; write one like"
      " url=https://config.internal/app.yaml"),
+    (["http", "host=a", "path=x", "url=http://a/x", "to=/x", "unverified=true"], "http: url says it"
+     " whole; leave out host, path"),
+    (["https", "path=/x", "to=/x", "unverified=true"], "https: has no host; add host=NAME"),
+    (["https", "host=a/b", "to=/x", "unverified=true"], "https: host 'a/b' is none; write a name or"
+     " an address"),
+    (["http", "host=a", "to=/x/", "unverified=true"], "http: the URL ends in no name; write"
+     " to=FOLDER/NAME"),
     (["http", "url=http://a/x", "to=/x"], "http: write one of sha256=HEX, minisign-key=KEY and"
      " unverified=true"),
     (["http", "url=http://a/x", "to=/x", "sha256=" + SUM, "unverified=true"], "http: write one of"

@@ -295,3 +295,14 @@ def test_a_redirect_to_https_elsewhere_is_trusted_by_its_own_name(ca: Path, tmp_
     ):
         words = (server.url(), f"{tmp_path}/x", "unverified=true", f"ca={ca}", "redirects=any")
         assert f"14 bytes, unverified, to {tmp_path}/x" == shop.attempt(*words)
+
+
+def test_a_place_may_be_said_in_parts(tmp_path: Path) -> None:
+    """Each stays what it is, and the file has the name that a URL would give it."""
+    with shop.open_shop(shop.fine(BODY)) as server:
+        place = ("host=127.0.0.1", f"port={server.port}", "path=/a b?c", "query=d=#e")
+        said = shop.attempt("http", *place, f"to={tmp_path}/", "unverified=true")
+
+    assert said.startswith("14 bytes, unverified, to ")
+    assert ["/a%20b%3Fc?d=%23e"] == server.paths
+    assert {"a b?c": BODY.decode()} == shop.tree(tmp_path)

@@ -300,3 +300,52 @@ def test_a_killed_run_in_the_root_of_a_volume_is_tidied_up(tmp_path: Path) -> No
 
         assert left
         assert FRESH == shop.tree(to)
+
+
+def test_a_part_of_a_folder_is_copied(tmp_path: Path) -> None:
+    """Without what is left out; what is executable and where links lead stays."""
+    source = tmp_path / "from"
+    for folder_ in ("conf/d/.git", "other"):
+        (source / folder_).mkdir(parents=True)
+    (source / "conf" / ".git").write_text("gitdir: elsewhere")
+    (source / "conf" / "d" / "x").write_text("x")
+    (source / "conf" / "d" / "x").chmod(0o755)
+    (source / "conf" / "folder").symlink_to("d")
+    (source / "conf" / "nowhere").symlink_to("d/missing")
+    (source / "now").symlink_to("conf")
+    words = ("copy", f"from={source}/now", f"to={tmp_path}/to", "without=.git", "mode=0640")
+    whole = shop.attempt(*words)
+    copied = shop.tree(tmp_path / "to")
+    part = shop.attempt(*words, "path=/d", "replace=true")
+
+    assert f"1 files with 1 byte to {tmp_path}/to" == whole == part
+    assert {"d": "/", "d/x": "x", "folder": "-> d", "nowhere": "-> d/missing"} == copied
+    assert {"x": "x"} == shop.tree(tmp_path / "to")
+    assert "750" == shop.mode(tmp_path / "to" / "x")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["path=../secret"], "leads outside of what is copied"),
+        (["path=out"], "leads outside of what is copied"),
+        (["path=x"], "is no folder that is there"),
+        (["path=missing"], "is no folder that is there"),
+        (["path=empty", "some=true"], "has no file in it"),
+        (["path=links"], "entry 'l' is a link to an absolute path"),
+        (["path=many", "max-entries=1"], "has more than 1 entries (max-entries)"),
+        (["path=many", "max-size=1"], "comes to more than max-size, 1 byte"),
+    ],
+)
+def test_a_part_that_cannot_be_copied_is_told(words: list[str], said: str, tmp_path: Path) -> None:
+    """Whatever fills the path, it stays below the folder; and nothing is there then."""
+    for name in ("secret", "from/many", "from/links", "from/empty/d"):
+        (tmp_path / name).mkdir(parents=True)
+    source = tmp_path / "from"
+    (source / "out").symlink_to(tmp_path / "secret")
+    (source / "links" / "l").symlink_to(tmp_path / "secret")
+    for name in ("x", "many/a", "many/b"):
+        (source / name).write_text("x")
+
+    assert f"failed: {said}" == shop.attempt("copy", f"from={source}", f"to={tmp_path}/to", *words)
+    assert not (tmp_path / "to").exists()

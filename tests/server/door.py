@@ -32,6 +32,7 @@ from certs.authority import Authority
 from certs.bundle import Bundle
 from webhook.inject.decision import Decision, Options
 from webhook.policy.namespace import Namespace
+from webhook.recipes.defaults import Defaults
 from webhook.review.request import Request
 from webhook.server import app, drain, tls
 from webhook.server.limits import Connection, Limits
@@ -184,7 +185,7 @@ def opened(
         body_bytes=limits.body_bytes,
         source=source,
     )
-    validate = Validate(metrics=metrics, body_bytes=limits.body_bytes)
+    validate = Validate(Defaults(), metrics=metrics, body_bytes=limits.body_bytes)
     served = application or app.front(mutate, validate)
     config = Config(served, log_config=None, lifespan="off", ws="none", proxy_headers=False)
     config.load()

@@ -192,6 +192,10 @@ def test_other_programs_variables_are_not_ours() -> None:
         ("idle_seconds", ["0.05"], ["0"]),
         ("max_body_bytes", ["1024"], ["1023", "1e9", "99999999999"]),
         ("inject", ["all", "opt-in"], ["ALL", "optin"]),
+        ("image_mirror", ["mirror.internal:5000/hub"], []),
+        ("pull_secrets", ["mirror"], ["Mirror", "a/b"]),
+        ("recipe_images", ["flyway=a/b:1", "initject=a@sha256:0"], ["flyway", "x=a", "flyway="]),
+        ("wait_exit_code", ["1", "255"], ["0", "256"]),
         ("log_format", ["auto", "json", "text"], ["yaml"]),
     ],
 )
@@ -345,3 +349,15 @@ def test_what_certificates_of_its_own_need_is_demanded(
 ) -> None:
     """Each contradiction is named, with the way out."""
     assert [problem] == _problems(OWN | flags)
+
+
+def test_images_are_named_by_their_words() -> None:
+    """A flag repeated, or one variable with commas; a mirror is a host, not an address."""
+    expected = (("initject", "a:1"), ("flyway", "b@sha256:0"))
+    variables = {"INITJECT_RECIPE_IMAGES": "initject=a:1, flyway=b@sha256:0"}
+
+    assert expected == settings.resolve(SERVABLE, variables).recipe_images
+    flags = {"recipe_images": ["initject=a:1", "flyway=b@sha256:0"]}
+    assert expected == settings.resolve(SERVABLE | flags, {}).recipe_images
+    (told,) = _problems({"image_mirror": "https://mirror"})
+    assert told == "--image-mirror: 'https://mirror' is none; write HOST or HOST/PATH alone"

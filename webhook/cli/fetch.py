@@ -26,7 +26,7 @@ def command(
 ) -> int:
     """Bring files into a volume: all that was asked for, proven, or none.
 
-    SOURCE is http or copy, such as: http url=https://config/app.yaml to=/etc/app/ sha256=…
+    SOURCE is http, https or copy, such as: https host=config path=/app.yaml to=/etc/app/ sha256=…
     or: copy from=/mnt/secret to=/etc/app mode=0600. A URL and a PATH are short for http url= to=.
     """
     from webhook.runner.fetch import orders, run

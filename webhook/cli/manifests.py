@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import click
 
-from webhook import testing
+from webhook import chosen, testing
 from webhook.cli import options
 from webhook.cli.render import problems
 from webhook.document import read
@@ -60,7 +60,7 @@ def scene(
     a setting asks for them, are named there too.
     """
     texts, unread = options.sources([*settings.policies, *settings.namespaces])
-    loaded = load.load(texts)
+    loaded = load.load(texts, chosen.defaults(settings))
     documents, found = _read(files)
     _stop([*unread, *loaded.problems, *found])
     items = stream.items(documents)
@@ -70,7 +70,7 @@ def scene(
     }
     subjects = list(_subjects(items, spaces, namespace))
     others = len(items) - len(subjects)
-    result = Scene(documents, subjects, others, loaded.policies, testing.options(settings))
+    result = Scene(documents, subjects, others, loaded.policies, chosen.options(settings))
     _say_unknown(result)
     return result
 

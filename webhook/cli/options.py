@@ -77,6 +77,8 @@ def _option(setting: settings.Setting) -> Callable[[Decorated], Decorated]:
     def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
         return [choice for choice in setting.choices if choice.startswith(incomplete)]
 
+    if setting.kind is settings.Kind.SWITCH:
+        return click.option(setting.flag, setting.name, is_flag=True, help=setting.explained)
     paths = setting.kind in (settings.Kind.PATH, settings.Kind.PATHS)
     return click.option(
         setting.flag,

@@ -17,7 +17,7 @@ from webhook.cli.render import diff, problems, rights, verdict
 from webhook.document import write
 from webhook.inject import decide
 from webhook.inject.decision import Decision
-from webhook.manifest import stream, workload
+from webhook.manifest import stream, waits, workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,13 @@ class Result:
             return None
         patched = self.decision.pod if self.decision.patch else None
         return self.subject.made.pod if patched is None else patched
+
+    @property
+    def notes(self) -> list[str]:
+        """What the manifest makes of the pod's waits, and whose rights they take."""
+        if self.pod is None:
+            return []
+        return [*waits.notes(self.subject.item.value, self.pod), *rights.notes(self.needs)]
 
     @property
     def needs(self) -> list[rights.Need]:
@@ -91,6 +98,7 @@ def entry(result: Result) -> dict[str, Any]:
         "patch": list(decision.patch),
         "pod": result.pod,
         "warnings": list(decision.warnings),
+        "notes": result.notes,
         "reasons": [msgspec.structs.asdict(reason) for reason in decision.reasons],
         "rights": rights.objects_for(result.needs),
     }
@@ -108,7 +116,7 @@ def _yaml(scene: Scene, results: Sequence[Result]) -> None:
     for result in results:
         if not result.decision.allowed:
             click.echo(verdict.line(result.subject.title, result.decision), err=True)
-        for note in _notes(result):
+        for note in verdict.notes(result.decision, result.notes):
             click.echo(note, err=True)
 
 
@@ -121,14 +129,11 @@ def _rights(scene: Scene, results: Sequence[Result]) -> None:
         click.echo(note, err=True)
 
 
-def _notes(result: Result) -> list[str]:
-    return [*verdict.notes(result.decision), *rights.notes(result.needs)]
-
-
 def _diff(scene: Scene, results: Sequence[Result]) -> None:
     for result in results:
         title = result.subject.title
-        click.echo("\n".join([verdict.line(title, result.decision), *_notes(result)]))
+        notes = verdict.notes(result.decision, result.notes)
+        click.echo("\n".join([verdict.line(title, result.decision), *notes]))
         shown = diff.unified(
             write.write([result.subject.item.value]),
             write.write([result.after]),

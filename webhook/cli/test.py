@@ -49,8 +49,7 @@ def command(
     if unread:
         click.echo("\n".join(map(problems.line, unread)), err=True)
         ctx.exit(1)
-    options_ = testing.options(settings)
-    outcomes = [testing.run(case, sources=texts, options=options_) for case in cases]
+    outcomes = [testing.run(case, sources=texts, settings=settings) for case in cases]
     if update:
         outcomes = [_updated(outcome, output) for outcome in outcomes]
     failed = [outcome for outcome in outcomes if not outcome.passed]

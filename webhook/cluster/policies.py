@@ -18,6 +18,7 @@ from webhook.document.problem import Problem
 from webhook.policy import index, load, model
 from webhook.policy.compiled import Policy
 from webhook.policy.index import PolicySet
+from webhook.recipes.defaults import Defaults
 from webhook.store.policies import Policies
 
 log = logging.getLogger("webhook.cluster")
@@ -55,7 +56,10 @@ class Watched:
         watcher: Watcher,
         taken: Callable[[State], None],
         seen: Callable[[], None] = lambda: None,
+        *,
+        defaults: Defaults,
     ) -> None:
+        self._defaults = defaults
         self.cell = Policies(index.EMPTY)
         self.built = asyncio.Event()
         self.stored: dict[Id, Stored] = {}
@@ -73,7 +77,7 @@ class Watched:
     def _reflector(self, kind: str, api: Api, watcher: Watcher) -> Reflector[Judged]:
         async def make(objects: Sequence[Json]) -> list[Judged]:
             async with self._compiling:  # compiling is for one thread at a time
-                judged = await asyncio.to_thread(lambda: [_safely(kind, one) for one in objects])
+                judged = await asyncio.to_thread(self._all, kind, objects)
             for one, found in zip(objects, judged, strict=True):
                 if found.policy is None:
                     _tell(kind, _name(one), tuple(map(str, found.errors)))
@@ -101,6 +105,9 @@ class Watched:
             changed=changed,
             seen=seen,
         )
+
+    def _all(self, kind: str, objects: Sequence[Json]) -> list[Judged]:
+        return [_safely(kind, one, self._defaults) for one in objects]
 
     def saw(self, kind: str, one: Json) -> None:
         """Take note of an object as the API server holds it now."""
@@ -188,7 +195,7 @@ class Watched:
         return counts
 
 
-def judge(kind: str, one: Json) -> Judged:
+def judge(kind: str, one: Json, defaults: Defaults) -> Judged:
     """Compile and check one object, as `initject check` does with a file that holds it alone.
 
     But fields of a container that are not known here are warnings: see `load.one`.
@@ -200,7 +207,8 @@ def judge(kind: str, one: Json) -> Judged:
             "kind": kind,
             "metadata": metadata,
             "spec": one.get("spec"),
-        }
+        },
+        defaults,
     )
     good = loaded.policies.policies
     return _judged(one, good[0] if good and not loaded.errors else None, loaded.problems)
@@ -219,10 +227,10 @@ def _judged(one: Json, policy: Policy | None, problems: tuple[Problem, ...]) -> 
     )
 
 
-def _safely(kind: str, one: Json) -> Judged:
+def _safely(kind: str, one: Json, defaults: Defaults) -> Judged:
     """A bug that one object meets leaves that one out, and no other."""
     try:
-        return judge(kind, one)
+        return judge(kind, one, defaults)
     except Exception:
         log.exception("policy not compiled", extra={"kind": kind, "policy": _name(one)})
         return _judged(one, None, (Problem("", 0, 0, "", _BUG),))

@@ -126,10 +126,42 @@ def _select(node: Select) -> Direct | None:
         return None
     if node.test:
         return lambda variables: field in _map(operand(variables))
-    if isinstance(node.operand, Identifier):
-        name = node.operand.name
-        return lambda variables: _map(variables[name])[field]
-    return lambda variables: _map(operand(variables))[field]
+    path = _path(node)
+    if path is None:
+        return lambda variables: _map(operand(variables))[field]
+    return _field(*path) if len(path) == 2 else _fields(*path)
+
+
+def _path(node: Node) -> tuple[str, ...] | None:
+    """A variable and the fields that are read one below the other, where there is nothing else."""
+    if isinstance(node, Identifier):
+        return (node.name,)
+    if not isinstance(node, Select) or node.test:
+        return None
+    above = _path(node.operand)
+    return None if above is None else (*above, node.field)
+
+
+def _field(variable: str, field: str) -> Direct:
+    def read(variables: Variables) -> Any:
+        value = variables[variable]
+        if type(value) is not dict:
+            raise Undecided
+        return value[field]
+
+    return read
+
+
+def _fields(variable: str, *fields: str) -> Direct:
+    def read(variables: Variables) -> Any:
+        value = variables[variable]
+        for field in fields:
+            if type(value) is not dict:
+                raise Undecided
+            value = value[field]
+        return value
+
+    return read
 
 
 def _map(value: Any) -> dict[str, Any]:
@@ -139,6 +171,8 @@ def _map(value: Any) -> dict[str, Any]:
 
 
 def _optional(operand_node: Node, field: str) -> Direct | None:
+    if isinstance(operand_node, Identifier):
+        return _optional_field(operand_node.name, field)
     operand = _compile(operand_node)
     if operand is None:
         return None
@@ -146,6 +180,16 @@ def _optional(operand_node: Node, field: str) -> Direct | None:
     def read(variables: Variables) -> Any:
         value = operand(variables)
         return _NONE if value is _NONE else _map(value).get(field, _NONE)
+
+    return read
+
+
+def _optional_field(variable: str, field: str) -> Direct:
+    def read(variables: Variables) -> Any:
+        value = variables[variable]
+        if type(value) is not dict:
+            raise Undecided
+        return value.get(field, _NONE)
 
     return read
 
@@ -230,13 +274,11 @@ def _comparison(arguments: tuple[Node, ...], *, negated: bool) -> Direct | None:
 
 
 def _against_text(value: Direct, text: str, *, negated: bool) -> Direct:
-    def compare(variables: Variables) -> bool:
+    def is_it(variables: Variables) -> bool:
         found = value(variables)
-        if type(found) is str:
-            return (found == text) is not negated
-        return _equal(found, text) is not negated
+        return found == text if type(found) is str else _equal(found, text)
 
-    return compare
+    return (lambda variables: not is_it(variables)) if negated else is_it
 
 
 def _ordered(name: str, arguments: tuple[Node, ...]) -> Direct | None:
@@ -433,7 +475,7 @@ def _macro(node: Loop) -> bool | None:
 def _quantified(over: Direct, variable: str, predicate: Direct, *, decides: bool) -> Direct:
     def walk(variables: Variables) -> bool:
         items = over(variables)
-        if type(items) not in (list, dict):
+        if type(items) is not list and type(items) is not dict:
             raise Undecided
         _spend(variables, len(items))
         outer = variables.get(variable)
@@ -442,23 +484,29 @@ def _quantified(over: Direct, variable: str, predicate: Direct, *, decides: bool
             for item in items:
                 variables[variable] = item
                 try:
-                    if _bool(predicate(variables)) is decides:
-                        return decides
+                    verdict: object = predicate(variables)
                 except KeyError as error:
                     missing = error
+                    continue
+                if verdict is decides:
+                    return decides
+                if verdict is not otherwise:
+                    raise Undecided
         finally:
             variables[variable] = outer
         if missing is not None:
             raise missing
         return not decides
 
+    otherwise = not decides
     return walk
 
 
 def _spend(variables: Variables, steps: int) -> None:
-    variables[_STEPS] -= steps
-    if variables[_STEPS] < 0:
+    left = variables[_STEPS] - steps
+    if left < 0:
         raise Undecided
+    variables[_STEPS] = left
 
 
 _FORMS: dict[type, Callable[[Any], Direct | None]] = {

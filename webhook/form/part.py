@@ -61,9 +61,9 @@ def told(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def needed(form: Form, description: str, *, stand_in: Any = WRONG) -> Any:
+def needed(form: Form, description: str, *, name: str = "", stand_in: Any = WRONG) -> Any:
     """A field of a part that must be there."""
-    return told(form, description, default=_NOTHING, stand_in=stand_in)
+    return told(form, description, default=_NOTHING, name=name, stand_in=stand_in)
 
 
 @cache

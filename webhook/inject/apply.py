@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from webhook.errors import PatchError
-from webhook.inject.decision import Operation
+from webhook.review.patch import Operation
 
 Json = Mapping[str, Any]
 
@@ -16,50 +16,55 @@ def apply(document: Json, operations: Iterable[Operation]) -> Json:
 
     Only what is on an operation's path is copied. Raises `PatchError` when one does not apply.
     """
-    result = document
+    result = dict(document)
     for operation in operations:
-        parts = operation["path"].split("/")
         try:
-            result = _changed(result, parts, 1, operation)
+            _, *way, last = operation["path"].split("/")
+            _change(_copied(result, way), last, operation)
         except (KeyError, IndexError, ValueError, TypeError) as error:
             what = f"the patch does not apply at {operation['path']}: {error!r}"
             raise PatchError(what) from error
     return result
 
 
-def _changed(value: Any, parts: Sequence[str], depth: int, operation: Operation) -> Any:
-    """A copy of `value` in which `operation` is done; `parts[depth]` is the next of its path."""
-    if not isinstance(value, dict | list):
-        raise TypeError(parts)  # a text is no list, whatever Python makes of it
-    holder, part = value.copy(), parts[depth]
-    if depth == len(parts) - 1:
-        _change(holder, part, operation)
-    else:
-        key = _key(holder, part)
-        holder[key] = _changed(holder[key], parts, depth + 1, operation)
+_HOLDERS = (dict, list)
+
+
+def _copied(holder: Any, way: Iterable[str]) -> Any:
+    """What stands below `holder` at the end of a way, everything on the way being a copy."""
+    for part in way:
+        key = part if type(holder) is dict and "~" not in part else _key(holder, part)
+        child = holder[key]
+        if not isinstance(child, _HOLDERS):
+            raise TypeError(part)  # a text is no list, whatever Python makes of it
+        holder[key] = holder = child.copy()
     return holder
 
 
 def _key(holder: Any, part: str) -> Any:
     if isinstance(holder, list):
         return int(part)
-    return part.replace("~1", "/").replace("~0", "~") if "~" in part else part
+    return part.replace("~1", "/").replace("~0", "~")
 
 
 def _change(holder: Any, part: str, operation: Operation) -> None:
     op = operation["op"]
-    if isinstance(holder, list) and op == "add":
-        index = len(holder) if part == "-" else int(part)
-        if index > len(holder):
-            raise IndexError(part)
-        holder.insert(index, operation["value"])
+    if op == "add":
+        _add(holder, part, operation["value"])
         return
     key = _key(holder, part)
-    if op == "add":
-        holder[key] = operation["value"]
-        return
     _ = holder[key]  # both others need it to be there
     if op == "remove":
         del holder[key]
     else:
         holder[key] = operation["value"]
+
+
+def _add(holder: Any, part: str, value: Any) -> None:
+    if type(holder) is dict:
+        holder[_key(holder, part) if "~" in part else part] = value
+        return
+    index = len(holder) if part == "-" else int(part)
+    if index > len(holder):
+        raise IndexError(part)
+    holder.insert(index, value)

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from webhook.policy.glob import Glob
+from webhook.review.patch import NO_PATCH, Operation
 
 
 class Code(StrEnum):
@@ -40,6 +41,7 @@ class Code(StrEnum):
     BORROW_FAILED = "borrow_failed"
     CONFLICT = "conflict"
     OS_UNSUPPORTED = "os_unsupported"
+    HOST_NETWORK = "host_network"
     # one policy: applied, and what is worth knowing about it
     APPLIED = "applied"
     PLANNED = "planned"  # it would be applied, but another policy denies the pod
@@ -47,6 +49,7 @@ class Code(StrEnum):
     CHANGED = "changed"
     ORPHAN = "orphan"
     PLACEMENT = "placement"
+    MESH = "mesh"
     COST = "cost"
 
 
@@ -73,9 +76,6 @@ class LeftOutError(Exception):
         self.detail = detail
 
 
-Operation = Mapping[str, Any]
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Options:
     """The few settings that decisions depend on (their meaning: docs/reference/settings.md).
@@ -87,6 +87,8 @@ class Options:
     excluded: tuple[Glob, ...] = ()  # namespaces left alone in mode `all`
     keep_first: tuple[Glob, ...] = ()  # init containers that stay in front of ours
     mirrors: tuple[Glob, ...] = ()  # images that a registry mirror may have written
+    pull_secrets: tuple[str, ...] = ()  # for pods that get an image of a recipe
+    evictable: bool = False  # the autoscaler may move a pod in spite of volumes of recipes
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -100,7 +102,7 @@ class Decision(msgspec.Struct, frozen=True):
     allowed: bool = True
     message: str = ""
     refused_by: tuple[str, ...] = ()
-    patch: tuple[Operation, ...] = ()
+    patch: tuple[Operation, ...] = NO_PATCH
     pod: Mapping[str, Any] | None = None
     warnings: tuple[str, ...] = ()
     reasons: tuple[Reason, ...] = ()

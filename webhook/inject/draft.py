@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from webhook.inject import ours, patch, place, plan, resources
+from webhook.inject import mesh, ours, patch, place, plan, resources
 from webhook.inject.decision import Code, Decision, LeftOutError, Options, Reason
 from webhook.inject.match import Subject, mapping, objects
 from webhook.inject.plan import Proposal, Standing
+from webhook.inject.render import Item
 from webhook.policy import quantity
 from webhook.policy.compiled import Policy
 
@@ -33,12 +35,13 @@ class Draft(msgspec.Struct):
 
     def apply(self, proposal: Proposal) -> None:
         """Take a policy's proposal into the plan."""
-        key = proposal.policy.key
+        policy = proposal.policy
         self.applied.append(proposal)
         self.so_far.reserve(proposal)
-        self.reasons.append(Reason(Code.APPLIED, key, "", ", ".join(proposal.names)))
+        self.reasons.append(_applied(policy))
         for what in proposal.changed:
-            self.reasons.append(Reason(Code.CHANGED, key, what, "changed by others, left as it is"))
+            left = Reason(Code.CHANGED, policy.key, what, "changed by others, left as it is")
+            self.reasons.append(left)
 
     def leave_out(self, policy: Policy, error: LeftOutError) -> None:
         """Say that a policy that matched is left out, or that the pod is denied."""
@@ -55,13 +58,21 @@ class Draft(msgspec.Struct):
             )
 
 
+@lru_cache(maxsize=4096)
+def _applied(policy: Policy) -> Reason:
+    return Reason(Code.APPLIED, policy.key, "", ", ".join(policy.names))
+
+
 def start(whole: Subject, marker: ours.Marker) -> Draft:
     """The draft of a pod before any policy."""
     return Draft(whole, marker, plan.standing(whole, marker))
 
 
+_NEVER_DENIED = (Code.OS_UNSUPPORTED, Code.HOST_NETWORK)
+
+
 def _rejects(policy: Policy, code: Code) -> bool:
-    if code is Code.OS_UNSUPPORTED:
+    if code in _NEVER_DENIED:
         return False
     return policy.reject_conflict if code is Code.CONFLICT else policy.reject_error
 
@@ -73,17 +84,23 @@ def finished(draft: Draft, options: Options, *, enforcing: bool) -> Decision:
     annotations = {
         ours.MARKER: _marker(draft, enforcing=enforcing),
         ours.SKIPPED: ",".join(draft.skipped) or None,
+        **(_evictable(draft) if options.evictable else {}),
     }
     if not _has_room(draft.whole.annotations, annotations):
         return _without_room(draft)
     audit = _audit_annotations(draft)
-    blocks = [_block(proposal) for proposal in draft.applied]
+    blocks = list(_blocks(draft))
     arrangement = place.arrange(list(draft.so_far.init), blocks, options.keep_first)
     for key, clause in arrangement.contradictions:
         draft.reasons.append(Reason(Code.PLACEMENT, key, "placement", clause))
         draft.warnings.append(f"initject policy {key}: placement: {clause}")
     operations, after = patch.build(
-        draft.whole.pod, draft.so_far, draft.applied, arrangement, annotations
+        draft.whole.pod,
+        draft.so_far,
+        draft.applied,
+        arrangement,
+        annotations,
+        _secrets(draft, options),
     )
     if any(proposal.policy.sized for proposal in draft.applied):
         draft.reasons += _costs(draft.whole.pod, after)
@@ -96,6 +113,28 @@ def finished(draft: Draft, options: Options, *, enforcing: bool) -> Decision:
     )
 
 
+# A pod with an emptyDir stays on its node unless this names it (cluster-autoscaler FAQ, "What types
+# of pods can prevent CA from removing a node?").
+_LOCAL = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
+
+
+def _evictable(draft: Draft) -> dict[str, str | None]:
+    """The annotation with our volumes behind those that the pod's author named."""
+    text = draft.whole.annotations.get(_LOCAL, "")
+    there = [name.strip() for name in text.split(",")]
+    volumes = [volume for one in draft.applied for volume in one.policy.volumes]
+    missing = [v.name for v in volumes if v.refilled and v.name not in there]
+    return {_LOCAL: ",".join([*([text] if text else []), *missing])} if missing else {}
+
+
+def _secrets(draft: Draft, options: Options) -> Sequence[str]:
+    """The pull secrets that images of recipes need and that the pod does not name yet."""
+    if not options.pull_secrets or not any(one.policy.pulled for one in draft.applied):
+        return ()
+    there = {one.get("name") for one in objects(draft.whole.spec.get("imagePullSecrets"))}
+    return [name for name in options.pull_secrets if name not in there]
+
+
 # All annotations of an object together (apimachinery `TotalAnnotationSizeLimitB`): the API server
 # refuses a pod with more, also under an ignoring webhook.
 _ROOM = 256 * 1024
@@ -103,10 +142,11 @@ _ROOM = 256 * 1024
 
 def _has_room(others: Mapping[str, str], ours_: Mapping[str, str | None]) -> bool:
     """Whether the pod's annotations and ours stay within what the API server takes."""
-    wanted = {**others, **ours_}
-    said = [text for text in wanted.values() if text]
-    if sum(map(len, (*wanted, *said))) * 4 <= _ROOM:  # UTF-8 at its widest: no need to encode
+    letters = sum(map(len, others)) + sum(map(len, others.values()))
+    letters += sum([len(name) + len(text) for name, text in ours_.items() if text])
+    if letters * 4 <= _ROOM:  # UTF-8 at its widest: no need to encode
         return True
+    wanted = {**others, **ours_}
     return sum(len(f"{name}{text}".encode()) for name, text in wanted.items() if text) <= _ROOM
 
 
@@ -146,14 +186,35 @@ def _denied(draft: Draft) -> Decision:
     )
 
 
-def _block(proposal: Proposal) -> place.Block:
-    policy = proposal.policy
-    return place.Block(policy.key, proposal.names, policy.last, policy.before, policy.after)
+def _blocks(draft: Draft) -> Iterator[place.Block]:
+    so_far = draft.so_far
+    for proposal in draft.applied:
+        policy = proposal.policy
+        before, after = policy.before, policy.after
+        if policy.meshed:
+            gate = mesh.gate(so_far.inits, so_far.containers)
+            before, after = mesh.demands(before, after, gate)
+            _shut_out(draft, proposal, gate)
+        yield place.Block(policy.key, policy.names, policy.last, before, after)
+
+
+def _shut_out(draft: Draft, proposal: Proposal, gate: mesh.Gate) -> None:
+    """Warn of steps that a mesh leaves no network, wherever they stand."""
+    for step, item in zip(proposal.policy.steps, proposal.containers, strict=True):
+        if step.network and mesh.shut_out(item.final, gate):
+            detail = (
+                f"has no network before {gate.proxy} runs, which redirects all but user "
+                f"{gate.user}; let the step run as that one"
+            )
+            draft.reasons.append(Reason(Code.MESH, proposal.policy.key, step.place, detail))
+            draft.warnings.append(f"initject policy {proposal.policy.key}: {step.name} {detail}")
 
 
 def _audit_annotations(draft: Draft) -> dict[str, str]:
     """The same in both calls of an admission: a second one cannot overwrite the first."""
     applied = [proposal.policy.key for proposal in draft.applied]
+    if not draft.skipped and not draft.audited:
+        return {"injected": ",".join(applied)} if applied else {}
     return _stated({"injected": applied, "skipped": draft.skipped, "audited": draft.audited})
 
 
@@ -163,14 +224,13 @@ def _stated(lists: Mapping[str, Collection[str]]) -> dict[str, str]:
 
 def _marker(draft: Draft, *, enforcing: bool) -> str | None:
     """The marker of the pod after: today's plan, and what an earlier one left in the pod."""
-    containers: dict[str, Any] = {}
-    volumes: dict[str, Any] = {}
+    items = tuple([item for proposal in draft.applied for item in proposal.containers])
+    volumes = {item.name: item.digests for proposal in draft.applied for item in proposal.volumes}
+    if not volumes and draft.marker is ours.NO_MARKER:
+        return _marker_of(items) if items or enforcing else None
+    containers = {item.name: item.digests for item in items}
     mounts: dict[str, dict[str, str]] = {}
     for proposal in draft.applied:
-        for item in proposal.containers:
-            containers[item.name] = item.digests
-        for item in proposal.volumes:
-            volumes[item.name] = item.digests
         for mount in proposal.mounts:
             mounts.setdefault(mount.container, {})[mount.mount["mountPath"]] = ours.digest(
                 mount.mount
@@ -179,6 +239,12 @@ def _marker(draft: Draft, *, enforcing: bool) -> str | None:
     if not containers and not volumes and not enforcing:
         return None
     return ours.write_marker(ours.Marker(containers, volumes, mounts))
+
+
+@lru_cache(maxsize=256)
+def _marker_of(items: tuple[Item, ...]) -> str:
+    """The marker of containers alone."""
+    return ours.write_marker(ours.Marker({item.name: item.digests for item in items}))
 
 
 def _keep_orphans(

@@ -8,14 +8,16 @@ under `failurePolicy: Ignore`, since the API server does not count it as a faile
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from webhook.errors import PatchError
-from webhook.inject import apply
-from webhook.inject.decision import Operation
+from webhook.inject import apply, ours
 from webhook.inject.match import mapping
 from webhook.inject.place import Arrangement
-from webhook.inject.plan import Item, Proposal, Standing
+from webhook.inject.plan import Proposal, Standing
+from webhook.inject.render import Item
+from webhook.review.patch import NO_PATCH, Operation, Patch
 
 Json = Mapping[str, Any]
 
@@ -25,37 +27,65 @@ def escape(part: str) -> str:
     return part.replace("~", "~0").replace("/", "~1")
 
 
+Annotations = Mapping[str, str | None]
+
+
 def build(
     pod: Json,
     so_far: Standing,
     proposals: Sequence[Proposal],
     arrangement: Arrangement,
-    annotations: Mapping[str, str | None],
-) -> tuple[tuple[Operation, ...], Json]:
+    annotations: Annotations,
+    secrets: Sequence[str] = (),
+) -> tuple[Patch, Json]:
     """The operations, and the pod after them.
 
     `so_far` is what stands in the pod, `annotations` are ours: a text to set, None to remove.
+    `secrets` are pull secrets that the pod lacks.
     Raises `PatchError` if the operations do not make the planned pod.
     """
     items: dict[str, Item] = {}
     volumes: list[Item] = []
     for proposal in proposals:
-        items.update(zip(proposal.names, proposal.containers, strict=True))
+        items.update(zip(proposal.policy.names, proposal.containers, strict=True))
         volumes += proposal.volumes
     mounts = _fresh_mounts(proposals) if volumes else {}
-    operations = (
-        *_init_containers(so_far.inits, items, arrangement),
-        *(_volumes(so_far.volume_list, volumes) if volumes else ()),
-        *(_mounts(so_far.containers, mounts) if mounts else ()),
-        *_annotations(pod, annotations),
-    )
-    if not operations:
-        return (), pod
+    theirs = mapping(mapping(pod.get("metadata")).get("annotations"))
+    if so_far.inits or volumes or secrets or not theirs or ours.is_marked(theirs):
+        patch = Patch(
+            (
+                *_init_containers(so_far.inits, items, arrangement),
+                *(_volumes(so_far.volume_list, volumes) if volumes else ()),
+                *(_mounts(so_far.containers, mounts) if mounts else ()),
+                *(_secrets(pod, secrets) if secrets else ()),
+                *_annotations(pod, annotations),
+            )
+        )
+    else:  # most pods: what they get depends on nothing else of them
+        fresh = tuple([items[name] for name in arrangement.order])
+        patch = _of_fresh(fresh, *annotations.items())
+    if not patch:
+        return NO_PATCH, pod
     target = _target(pod, so_far, items, volumes, mounts, arrangement, annotations)
-    if apply.apply(pod, operations) != target:
+    if secrets:
+        spec = target["spec"]
+        named = [*(spec.get("imagePullSecrets") or ()), *_named(secrets)]
+        target = {**target, "spec": {**spec, "imagePullSecrets": named}}
+    if apply.apply(pod, patch) != target:
         what = "the patch does not make the planned pod"
         raise PatchError(what)
-    return operations, target
+    return patch, target
+
+
+# Of so many plans the patch and what is sent of it are remembered: a guess. A patch is as long as
+# the policy's containers and their copies in base64; what an author chooses in it is bounded.
+@lru_cache(maxsize=256)
+def _of_fresh(items: tuple[Item, ...], *annotations: tuple[str, str | None]) -> Patch:
+    """The patch of a pod that has no init containers, and annotations, none of them ours."""
+    operations = [_add(f"/metadata/annotations/{escape(n)}", v) for n, v in annotations if v]
+    if items:
+        operations.insert(0, _add("/spec/initContainers", [item.final for item in items]))
+    return Patch(operations)
 
 
 def _init_containers(
@@ -104,6 +134,15 @@ def _mounts(containers: Sequence[Json], fresh: Mapping[int, list[Json]]) -> Iter
     for index, mounts in sorted(fresh.items()):
         exists = bool(containers[index].get("volumeMounts"))
         yield from _append(f"/spec/containers/{index}/volumeMounts", mounts, exists=exists)
+
+
+def _secrets(pod: Json, names: Sequence[str]) -> Iterator[Operation]:
+    exists = bool(pod["spec"].get("imagePullSecrets"))
+    yield from _append("/spec/imagePullSecrets", _named(names), exists=exists)
+
+
+def _named(names: Sequence[str]) -> list[Json]:
+    return [{"name": name} for name in names]
 
 
 def _fresh_mounts(proposals: Sequence[Proposal]) -> dict[int, list[Json]]:

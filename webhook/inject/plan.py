@@ -18,23 +18,11 @@ from webhook.inject.compare import State
 from webhook.inject.decision import Code, LeftOutError
 from webhook.inject.match import Subject, mapping, normal_path, objects
 from webhook.inject.ours import Marker
+from webhook.inject.render import Item
 from webhook.policy.compiled import MountInto, Policy, Volume
 from webhook.policy.glob import Glob
 
 Json = Mapping[str, Any]
-
-
-class Item(msgspec.Struct, frozen=True):
-    """A container or volume: as planned, with its digests, and as it will stand in the pod.
-
-    `present` is what the pod has under that name now, or None. `final` is `present` itself when
-    nothing changes in it.
-    """
-
-    name: str
-    digests: Mapping[str, str]
-    present: Json | None
-    final: Json
 
 
 class Mount(msgspec.Struct, frozen=True):
@@ -49,11 +37,10 @@ class Mount(msgspec.Struct, frozen=True):
 class Proposal(msgspec.Struct, frozen=True):
     """Everything one policy does to one pod. `changed` are fields that others made otherwise.
 
-    `names` are those of `containers`.
+    `containers` are those of the policy's steps, in their order.
     """
 
     policy: Policy
-    names: tuple[str, ...]
     containers: tuple[Item, ...]
     volumes: tuple[Item, ...]
     mounts: tuple[Mount, ...]
@@ -61,16 +48,18 @@ class Proposal(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct):
-    """The pod so far, by name. `names` are taken by containers that no plan may use."""
+    """The pod so far, by name.
+
+    `taken` are the names of containers that no plan may use, and what earlier policies took: names
+    of containers and "volume/NAME". `mounted` are the (container, path) of their mounts.
+    """
 
     marker: Marker
     init: dict[str, Json]
     inits: list[Json]
     volume_list: list[Json]
     containers: list[Json]
-    names: set[str]
-    # What earlier policies took: names of containers and "volume/NAME"; (container, path).
-    reserved: set[str] = set()
+    taken: set[str]
     mounted: set[tuple[str, str]] = set()
     _volumes: dict[str, Json] | None = None
 
@@ -83,9 +72,9 @@ class Standing(msgspec.Struct):
 
     def reserve(self, proposal: Proposal) -> None:
         """Keep the names of an applied policy from those after it."""
-        self.reserved.update(proposal.names)
+        self.taken.update(proposal.policy.names)
         for item in proposal.volumes:
-            self.reserved.add(f"volume/{item.name}")
+            self.taken.add(f"volume/{item.name}")
         for one in proposal.mounts:
             self.mounted.add((one.container, normal_path(one.mount["mountPath"])))
 
@@ -94,14 +83,16 @@ def standing(whole: Subject, marker: Marker) -> Standing:
     """The pod before any policy."""
     inits = objects(whole.spec.get("initContainers"))
     containers = whole.containers
-    others = objects(whole.spec.get("ephemeralContainers"))
+    taken = {str(c.get("name")) for c in containers}
+    if "ephemeralContainers" in whole.spec:
+        taken |= {str(c.get("name")) for c in objects(whole.spec["ephemeralContainers"])}
     return Standing(
         marker=marker,
         init={str(c.get("name")): c for c in inits} if inits else {},
         inits=inits,
         volume_list=objects(whole.spec.get("volumes")),
         containers=containers,
-        names={str(c.get("name")) for c in (*containers, *others)},
+        taken=taken,
     )
 
 
@@ -119,37 +110,55 @@ def propose(
 
     `force` is true where `optOut: Forbid` binds: then fields that others changed are set again.
     """
-    _check_system(policy, operating_system(subject.spec))
+    _check_system(policy, subject.spec)
+    if policy.dns and subject.spec.get("hostNetwork") is True:
+        _check_names(policy, subject.spec)
     lent = render.lent(subject)
     changed: list[str] = []
-    containers, names = [], []
+    containers = []
+    init, taken = so_far.init, so_far.taken
     for step in policy.steps:
-        rendered = render.render(step, lent, scope, parameters)
-        item, foreign = _held(rendered, so_far, step.place, force=force, mirrors=mirrors)
+        item = render.render(step, lent, scope, parameters)
+        if step.name in init or step.name in taken:
+            item, foreign = _held(item, so_far, step.place, force=force, mirrors=mirrors)
+            changed += [f"{item.name}: {path}" for path in foreign]
         containers.append(item)
-        names.append(item.name)
-        for path in foreign:
-            changed.append(f"{item.name}: {path}")
-    volumes, mounts = [], []
+    if not policy.volumes:  # most
+        return Proposal(policy, tuple(containers), (), (), tuple(changed))
+    volumes = []
     for index in range(len(policy.volumes)):
         item, foreign = _held_volume(policy, index, so_far, force=force)
         volumes.append(item)
-        for path in foreign:
-            changed.append(f"volume {item.name}: {path}")
-    if volumes:
-        # Mounts of applications are only ever added: one that cannot be set again is a conflict.
-        marked = None if force else so_far.marker.mounts
-        mounts = list(_mounts(policy, so_far, marked, changed))
-    return Proposal(
-        policy, tuple(names), tuple(containers), tuple(volumes), tuple(mounts), tuple(changed)
-    )
+        changed += [f"volume {item.name}: {path}" for path in foreign]
+    # Mounts of applications are only ever added: one that cannot be set again is a conflict.
+    marked = None if force else so_far.marker.mounts
+    mounts = tuple(_mounts(policy, so_far, marked, changed))
+    return Proposal(policy, tuple(containers), tuple(volumes), mounts, tuple(changed))
 
 
-def _check_system(policy: Policy, system: str) -> None:
+def _check_system(policy: Policy, spec: Json) -> None:
+    system = operating_system(spec)
+    if policy.linux and system == "linux":
+        return
     for step in policy.steps:
         if step.os != system:
             detail = f"{step.os}, but the pod runs on {system}"
             raise LeftOutError(Code.OS_UNSUPPORTED, f"{step.place}.os", detail)
+
+
+# With these a pod on the host's network still asks the cluster's DNS, or what its author chose.
+_RESOLVING = ("ClusterFirstWithHostNet", "None")
+
+
+def _check_names(policy: Policy, spec: Json) -> None:
+    """A pod on its host's network knows no names of the cluster (core/v1 DNSPolicy)."""
+    if spec.get("dnsPolicy") not in _RESOLVING:
+        step = next(step for step in policy.steps if step.dns)
+        detail = (
+            "the pod is on the network of its host, where the cluster's names are not known; "
+            "dnsPolicy: ClusterFirstWithHostNet makes them known"
+        )
+        raise LeftOutError(Code.HOST_NETWORK, step.place, detail)
 
 
 def operating_system(spec: Json) -> str:
@@ -163,27 +172,20 @@ def operating_system(spec: Json) -> str:
 
 
 def _held(
-    rendered: render.Rendered,
-    so_far: Standing,
-    place: str,
-    *,
-    force: bool,
-    mirrors: tuple[Glob, ...],
+    planned: Item, so_far: Standing, place: str, *, force: bool, mirrors: tuple[Glob, ...]
 ) -> tuple[Item, tuple[str, ...]]:
-    """A step's container held against the pod, and the fields in which others changed it."""
-    name = rendered.name
-    if name in so_far.names or name in so_far.reserved:
+    """A step's container held against the one of its name, and the fields that others changed."""
+    name = planned.name
+    if name in so_far.taken:
         detail = f"a container {name} is already there"
         raise LeftOutError(Code.CONFLICT, f"{place}.name", detail)
-    present = so_far.init.get(name)
-    if present is None:
-        return Item(name, rendered.digests, None, rendered.container), ()
+    present = so_far.init[name]
     marked = so_far.marker.containers.get(name)
-    outcome = compare.compare(rendered.container, present, marked, force=force, mirrors=mirrors)
+    outcome = compare.compare(planned.final, present, marked, force=force, mirrors=mirrors)
     if outcome.state is State.FOREIGN:
         detail = f"an init container {name} is already there"
         raise LeftOutError(Code.CONFLICT, f"{place}.name", detail)
-    return Item(name, rendered.digests, present, outcome.value), outcome.changed
+    return Item(name, planned.digests, present, outcome.value), outcome.changed
 
 
 def _held_volume(
@@ -192,7 +194,7 @@ def _held_volume(
     """The same for a volume."""
     name, wanted = policy.volumes[index].name, policy.volumes[index].volume
     where = f"volumes[{index}].name"
-    if f"volume/{name}" in so_far.reserved:
+    if f"volume/{name}" in so_far.taken:
         raise LeftOutError(Code.CONFLICT, where, f"a volume {name} is already there")
     present = so_far.volumes.get(name)
     digests = _volume_digests(policy, index)
@@ -208,7 +210,7 @@ def _held_volume(
 
 
 @lru_cache(maxsize=4096)
-def _volume_digests(policy: Policy, index: int) -> Mapping[str, str]:
+def _volume_digests(policy: Policy, index: int) -> dict[str, str]:
     return ours.digests(ours.leaves(policy.volumes[index].volume))
 
 

@@ -21,17 +21,25 @@ from webhook.policy.compiled import Borrow, Step
 
 Json = Mapping[str, Any]
 Parameters = Mapping[str, object]
-Holes = tuple[tuple[Path, Template, bool, str], ...]
+Texts = tuple[str, ...]
+# A place in a container and what fills it; whether the kubelet expands `$(NAME)` there; the field
+# of the policy that it comes from.
+_Hole = tuple[Path, Template, bool, str]
 
 _OPENSHIFT_USERS = "openshift.io/sa.scc.uid-range"  # on namespaces whose users OpenShift assigns
 
 
-class Rendered(msgspec.Struct, frozen=True):
-    """The container of a step in one pod, in stored form, and the digests of its fields."""
+class Item(msgspec.Struct, frozen=True, eq=False):
+    """A container or volume: as planned, with its digests, and as it will stand in the pod.
+
+    `present` is what the pod has under that name now, or None. `final` is `present` itself when
+    nothing changes in it. Equal to itself alone, so that what follows from it can be remembered.
+    """
 
     name: str
-    container: Json
-    digests: Mapping[str, str]
+    digests: dict[str, str]
+    present: Json | None
+    final: Json
 
 
 class Lent(msgspec.Struct, frozen=True):
@@ -50,54 +58,78 @@ def lent(subject: Subject) -> Lent:
     return Lent(subject, resources.model(subject.containers), _fixed_user(subject))
 
 
-def render(step: Step, lent: Lent, scope: Scope, parameters: Parameters) -> Rendered:
-    """The container that a step becomes in this pod.
+def render(step: Step, lent: Lent, scope: Scope, parameters: Parameters) -> Item:
+    """The container that a step becomes in a pod that does not have it, in stored form.
 
-    Raises `LeftOutError` when a template
-    fails or there is nothing to borrow from.
+    The same as before when a step is filled with the same texts, as in pods of one workload.
+    Raises `LeftOutError` when a template fails or there is nothing to borrow from.
     """
-    subject = lent.subject
-    guaranteed = step.sidecar and resources.guaranteed(subject.pod)
+    guaranteed = step.sidecar and resources.guaranteed(lent.subject.pod)
     fixed = _fixed(step, lent.size, guaranteed, lent.fixed_user)
     if not fixed.moving:
-        return fixed.rendered
-    container, digests = dict(fixed.rendered.container), dict(fixed.rendered.digests)
-    _fill(container, fixed.holes, scope, parameters)
+        return fixed.item
+    texts = tuple([_text(hole, scope, parameters) for hole in fixed.holes])
     if step.borrow is not None:
-        source = _lender(step.borrow, step.place, subject)
-        container = borrow.with_borrowed(container, step.borrow, source)
-        if step.borrow.image:
-            container["securityContext"] = _of_borrowed_image(step, source)
+        return _finished(fixed, _borrowing(fixed, texts, lent.subject))
+    if sum(map(len, texts)) > _REMEMBERED:
+        return _filled(fixed, texts)
+    return _known_filled(fixed, texts)
+
+
+def _text(hole: _Hole, scope: Scope, parameters: Parameters) -> str:
+    _, template, expanded, source = hole
+    try:
+        return template.render(scope, parameters, expanded=expanded)
+    except EvaluationError as error:
+        raise LeftOutError(Code.TEMPLATE_FAILED, source, str(error)) from None
+
+
+def _filled(fixed: _Fixed, texts: Texts) -> Item:
+    """A step that borrows nothing, with these texts in its holes."""
+    return _finished(fixed, _with(fixed, texts))
+
+
+_REMEMBERED = 512  # characters in holes: what an author chooses must not fill the memory
+_known_filled = lru_cache(maxsize=1024)(_filled)
+
+
+def _with(fixed: _Fixed, texts: Texts) -> dict[str, Any]:
+    container = dict(fixed.item.final)
+    for hole, text in zip(fixed.holes, texts, strict=True):
+        _put(container, hole[0], text)
+    return container
+
+
+def _borrowing(fixed: _Fixed, texts: Texts, subject: Subject) -> dict[str, Any]:
+    step, container = fixed.step, _with(fixed, texts)
+    assert step.borrow is not None
+    source = _lender(step.borrow, step.place, subject)
+    container = borrow.with_borrowed(container, step.borrow, source)
+    if step.borrow.image:
+        container["securityContext"] = _of_borrowed_image(step, source)
+    return container
+
+
+def _finished(fixed: _Fixed, container: dict[str, Any]) -> Item:
+    step = fixed.step
     if step.guarded:
         _guard(container, step.place)
         container = rules.stored(container)
     moved = {name: container[name] for name in fixed.moving if name in container}
-    digests.update(ours.digests(ours.leaves(moved)))
-    return Rendered(step.name, container, digests)
+    digests = {**fixed.item.digests, **ours.digests(ours.leaves(moved))}
+    return Item(step.name, digests, None, container)
 
 
-def _fill(container: dict[str, Any], holes: Holes, scope: Scope, parameters: Parameters) -> None:
-    for path, template, expanded, source in holes:
-        try:
-            text = template.render(scope, parameters, expanded=expanded)
-        except EvaluationError as error:
-            raise LeftOutError(Code.TEMPLATE_FAILED, source, str(error)) from None
-        if "\0" in text:
-            raise LeftOutError(Code.TEMPLATE_FAILED, source, "holds a NUL character")
-        _put(container, path, text)
-
-
-class _Fixed(msgspec.Struct, frozen=True):
+class _Fixed(msgspec.Struct, frozen=True, eq=False):
     """What of a step is the same in every pod of one size, and what differs.
 
-    `rendered` has the digests of the fields that do not move; `moving` are the others. `holes` are
-    the step's, each with whether the kubelet expands `$(NAME)` in its field, and the field of the
-    policy that it comes from.
+    `item` has the digests of the fields that do not move; `moving` are the others.
     """
 
-    rendered: Rendered
+    step: Step
+    item: Item
     moving: tuple[str, ...]
-    holes: Holes
+    holes: tuple[_Hole, ...]
 
 
 _BORROWED = ("image", "imagePullPolicy", "workingDir", "env", "envFrom", "volumeMounts",
@@ -121,12 +153,12 @@ def _fixed(step: Step, size: resources.Size, guaranteed: bool, fixed_user: bool)
     if step.guarded:
         moving |= set(container)
     still = {name: value for name, value in container.items() if name not in moving}
-    rendered = Rendered(step.name, container, ours.digests(ours.leaves(still)))
+    item = Item(step.name, ours.digests(ours.leaves(still)), None, container)
     holes = tuple(
         (path, template, _expanded(path), source)
         for (path, template), source in zip(step.holes, step.sources, strict=True)
     )
-    return _Fixed(rendered, tuple(sorted(moving)), holes)
+    return _Fixed(step, item, tuple(sorted(moving)), holes)
 
 
 def _sized(step: Step, size: resources.Size, *, guaranteed: bool) -> Json:

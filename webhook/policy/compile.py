@@ -54,7 +54,7 @@ def _compile(
     conditions = tuple(_conditions(spec.conditions, types, findings))
     parameters = tuple(_parameters(spec.parameters, findings))
     steps = tuple(_steps(expanded, types, findings, newer))
-    volumes = tuple(_volumes(spec.volumes, findings, newer))
+    volumes = tuple(_volumes(expanded, findings, newer))
     holes = [hole for step in steps for _, hole in step.holes]
     reads = join(
         *(c.expression.reads for c in conditions), *(hole.reads for hole in holes), Reads.none()
@@ -73,10 +73,13 @@ def _compile(
         last=spec.placement.position == "Last",
         before=_globs(spec.placement.before),
         after=_globs(spec.placement.after),
+        dns=bool(expanded.dns),
+        meshed=bool(expanded.network) and spec.placement.mesh == "Auto",
         reject_conflict=spec.on_conflict == "Reject",
         reject_error=spec.on_error == "Reject",
         forbid_opt_out=spec.opt_out == "Forbid",
         audit=spec.mode == "Audit",
+        pulled=expanded.pulled,
         sized=any("resources" in step.container for step in steps),
         reads=reads,
         cost=sum(c.expression.cost for c in conditions) + sum(hole.cost for hole in holes),
@@ -197,6 +200,7 @@ def _steps(
             sidecar=raw.get("restartPolicy") == "Always",
             guarded=any(_is_guarded(hole_path[len(path) :]) for hole_path, _ in holes),
             network=step.name in expanded.network,
+            dns=step.name in expanded.dns,
             place=field(origins.steps[index].path),
             sources=tuple(field(origins.place(hole_path)) for hole_path, _ in holes),
         )
@@ -250,16 +254,17 @@ def _borrow(written: model.Borrow | None) -> compiled.Borrow | None:
 
 
 def _volumes(
-    written: Sequence[model.Volume], findings: list[Finding], newer: bool
+    expanded: expand.Expanded, findings: list[Finding], newer: bool
 ) -> Iterator[compiled.Volume]:
-    for index, volume in enumerate(written):
+    for index, volume in enumerate(expanded.spec.volumes):
         found = container.volume_findings(volume.raw, newer=newer)
         findings += (finding.under(("volumes", index)) for finding in found)
         mounts = tuple(
             compiled.MountInto(_globs(target.containers), _mount(volume.name, target))
             for target in volume.mount_into
         )
-        yield compiled.Volume(volume.name, container.stored_volume(volume.raw), mounts)
+        refilled = bool(expanded.origins.volumes[index].recipe) and "emptyDir" in volume.raw
+        yield compiled.Volume(volume.name, container.stored_volume(volume.raw), mounts, refilled)
 
 
 def _mount(volume: str, target: model.MountInto) -> dict[str, Any]:

@@ -88,7 +88,7 @@ class Step:
     `holes` says where templates stand in it, `guarded` that one fills a field which the API server
     checks (a mount path, a name), so that the filled container has to be checked too. `place` is
     the step in the policy as it is written (`steps[0]`), `sources` the field that each hole comes
-    from. `network` says that a recipe talks to others.
+    from. `network` says that a recipe talks to others, `dns` that it does so by names.
     """
 
     name: str
@@ -99,6 +99,7 @@ class Step:
     sidecar: bool
     guarded: bool
     network: bool
+    dns: bool
     place: str
     sources: tuple[str, ...]
 
@@ -113,16 +114,24 @@ class MountInto:
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A further volume: raw and in stored form, `name` included."""
+    """A further volume: raw and in stored form, `name` included.
+
+    `refilled` says that it is an emptyDir of a recipe: each new pod gets what was in it.
+    """
 
     name: str
     volume: Mapping[str, Any]
     mount_into: tuple[MountInto, ...]
+    refilled: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Policy:
-    """One policy in force. `namespace` is empty for a ClusterInitPolicy."""
+    """One policy in force. `namespace` is empty for a ClusterInitPolicy.
+
+    `key` is `name`, or `namespace/name`: how reasons, metrics and annotations call this policy.
+    `names` are those of its steps, `linux` says that all of them are for that system.
+    """
 
     name: str
     namespace: str
@@ -137,19 +146,26 @@ class Policy:
     last: bool
     before: tuple[Glob, ...]
     after: tuple[Glob, ...]
+    dns: bool  # a recipe of it talks to others by names
+    meshed: bool  # a recipe of it talks to others, and goes where a mesh lets it
     reject_conflict: bool
     reject_error: bool
     forbid_opt_out: bool
     audit: bool
+    pulled: bool  # has an image of a recipe
     sized: bool  # writes resources itself: injecting it may cost
     reads: Reads  # of all its expressions and templates
     cost: int  # of all its expressions and templates together, in the unit of `expression.bounds`
     needs_namespace: bool  # depends on a namespace's labels or annotations
+    key: str = field(init=False)
+    names: tuple[str, ...] = field(init=False)
+    linux: bool = field(init=False)
 
-    @property
-    def key(self) -> str:
-        """`name`, or `namespace/name`: how reasons, metrics and annotations call this policy."""
-        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+    def __post_init__(self) -> None:
+        key = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        object.__setattr__(self, "key", key)
+        object.__setattr__(self, "names", tuple(step.name for step in self.steps))
+        object.__setattr__(self, "linux", all(step.os == "linux" for step in self.steps))
 
     @property
     def rank(self) -> tuple[bool, int, str, str]:

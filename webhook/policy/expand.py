@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,11 +75,17 @@ class Origins:
 
 @dataclass(frozen=True, slots=True)
 class Expanded:
-    """A spec whose steps all have a `container`. `network` names the steps that talk to others."""
+    """A spec whose steps all have a `container`.
+
+    `network` names the steps that talk to others, `dns` those that do so by names. `pulled` says
+    that one has an image of a recipe.
+    """
 
     spec: model.Spec
     origins: Origins
     network: frozenset[str]
+    dns: frozenset[str]
+    pulled: bool
     findings: tuple[Finding, ...]
 
 
@@ -95,12 +101,15 @@ def expand(spec: model.Spec, defaults: Defaults) -> Expanded:
     for index, step in enumerate(spec.steps):
         kitchen.take(step, ("steps", index))
     steps, volumes = kitchen.steps, kitchen.volumes
+    kitchen.findings += (*_twice("step", steps), *_twice("volume", volumes))
     return Expanded(
         dataclasses.replace(
             spec, steps=tuple(s for s, _ in steps), volumes=tuple(v for v, _ in volumes)
         ),
         Origins(tuple(o for _, o in steps), tuple(o for _, o in volumes)),
         frozenset(kitchen.network),
+        frozenset(kitchen.dns),
+        any(_image(step) in defaults.images for step, _ in steps),
         tuple(kitchen.findings),
     )
 
@@ -113,6 +122,7 @@ class _Kitchen:
     steps: list[tuple[model.Step, Origin]] = dataclasses.field(default_factory=list)
     volumes: list[tuple[model.Volume, Origin]] = dataclasses.field(default_factory=list)
     network: set[str] = dataclasses.field(default_factory=set)
+    dns: set[str] = dataclasses.field(default_factory=set)
     findings: list[Finding] = dataclasses.field(default_factory=list)
 
     def take(self, step: model.Step, path: Path) -> None:
@@ -134,12 +144,21 @@ class _Kitchen:
         if any(finding.severity == "error" for finding in found):
             return
         origin = Origin(path, recipe.field, texts=tuple(t for t in texts(step) if "${" in t[1]))
+        if not any(one.name == step.name for one in steps):
+            self._idle(step, recipe, path)
         for one in steps:
             one = self._overridden(one, step, recipe, path) if one.name == step.name else one
             self.steps.append((one, dataclasses.replace(origin, raw={"container": one.container})))
             self.network |= {one.name} if rendered.network else set()
+            self.dns |= {one.name} if rendered.network and rendered.dns else set()
         for volume in volumes:
             self.volumes.append((volume, dataclasses.replace(origin, raw=volume.raw)))
+
+    def _idle(self, step: model.Step, recipe: Recipe, path: Path) -> None:
+        for name, value in (("container", step.container), ("borrow", step.borrow)):
+            if value is not None:
+                what = f"stands beside a {recipe.field} that runs no container"
+                self.findings.append(Finding((*path, name), what, "remove it"))
 
     def _overridden(
         self, one: model.Step, step: model.Step, recipe: Recipe, path: Path
@@ -150,6 +169,21 @@ class _Kitchen:
             self.findings.append(Finding((*path, "borrow"), what, "remove it"))
         container = overridden(one.container or {}, step.container or {})
         return dataclasses.replace(one, container=container, borrow=step.borrow or one.borrow)
+
+
+def _twice(kind: str, made: Sequence[tuple[Any, Origin]]) -> Iterator[Finding]:
+    """Names that a recipe makes and that are another's already; two that are written, `rules` tell.
+
+    They are told where a recipe is.
+    """
+    first: dict[str, Origin] = {}
+    for one, origin in made:
+        other = first.setdefault(one.name, origin)
+        if other is origin or not (other.recipe or origin.recipe):
+            continue
+        at, place = (origin, other) if origin.recipe else (other, origin)
+        what = f"makes the {kind} {one.name}, a name that spec.{field(place.path)} has"
+        yield Finding((*at.path, at.recipe), what, "rename one of the two")
 
 
 def _read(part: Part, rendered: Sequence[Mapping[str, Any]]) -> tuple[list[Any], list[Finding]]:
@@ -165,6 +199,11 @@ def _read(part: Part, rendered: Sequence[Mapping[str, Any]]) -> tuple[list[Any],
             what = f"{finding.what} (in what it becomes: {field(finding.path[1:])})"
             wrong.append(Finding((), what, finding.advice))
     return found, wrong
+
+
+def _image(step: model.Step) -> str:
+    image = (step.container or {}).get("image")
+    return image if isinstance(image, str) else ""
 
 
 def _at(value: Any, path: Path) -> Any:

@@ -30,6 +30,8 @@ from webhook.form.form import (
 )
 from webhook.form.part import Part, needed, told
 from webhook.recipes import migrate, wait_for
+from webhook.recipes.fetch import recipe as fetch
+from webhook.recipes.fetch.recipe import Fetch
 from webhook.recipes.migrate import Migrate
 from webhook.recipes.targets import Target
 
@@ -227,6 +229,7 @@ class Step:
     )
     wait_for: tuple[Target, ...] | None = told(wait_for.FORM, wait_for.DESCRIPTION)
     migrate: Migrate | None = told(migrate.FORM, migrate.DESCRIPTION)
+    fetch: Fetch | None = told(fetch.FORM, fetch.DESCRIPTION)
     timeout: str | None = told(duration(), "When a recipe gives up, as 90s or 5m. Without it, 5m.")
     mode: Literal["all", "any"] | None = told(
         _choice("all", "any"), "Whether waitFor waits for all its targets or for any one of them."
@@ -296,6 +299,11 @@ class Placement:
         _NO_OR_GLOBS,
         "Names of other init containers, as globs, that the steps must stand after.",
         default=(),
+    )
+    mesh: Literal["Auto", "Ignore"] = told(
+        _choice("Auto", "Ignore"),
+        "Whether steps of recipes that need the network stand where a mesh lets them through.",
+        default="Auto",
     )
 
 

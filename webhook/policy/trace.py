@@ -170,6 +170,9 @@ def _in_command(container: Mapping[str, Any], path: Path, source: str) -> Iterat
     elif index in trust.script_words(words):
         what = f"the author of a pod controls {source}, which must not become part of a script"
         yield Finding(path, what, _SCRIPT_ADVICE)
+    elif trust.chooses_host(words, index):
+        what = f"the author of a pod controls {source}, which must not choose the host"
+        yield Finding(path, what, _ADVICE)
     elif not command and (index == 0 or trust.looks_like_a_shells(words[index - 1])):
         part = "the program, if the image has no entrypoint" if index == 0 else _ENTRYPOINT
         what = f"the author of a pod controls {source}: {part}"

@@ -153,6 +153,11 @@ def _program_text(words: Sequence[str], index: int) -> int:
     return index
 
 
+def chooses_host(words: Sequence[str], index: int) -> bool:
+    """Whether a word of `initject fetch` says from which host files come."""
+    return tuple(words[:2]) == ("initject", "fetch") and words[index].startswith("host=")
+
+
 def looks_like_a_shells(option: str) -> bool:
     """Whether a word is what one writes in front of a script: `-c`, `-ec`, `-lc`."""
     return option[:1] == "-" and option[-1:] == "c" and set(option[1:-1]) <= set("eilux")

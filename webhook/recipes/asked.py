@@ -15,7 +15,7 @@ from webhook.document.problem import Finding
 from webhook.form.part import fields
 from webhook.recipes import address, objects, reference
 from webhook.recipes.reference import File, Held
-from webhook.recipes.targets import Grpc, Http, Login, Mysql, Redis, Target, Tls
+from webhook.recipes.targets import DatabaseLogin, Grpc, Http, Mysql, Redis, Target, Tls
 
 LOGIN = "INITJECT_LOGIN_"  # begins the names of the variables of a login
 
@@ -32,8 +32,9 @@ class WrongError(ValueError):
 class Asked:
     """What a waiting container needs: the words behind its options, variables and files.
 
-    `account` is whether the API server is asked, `network` whether anybody else is. `findings` have
-    paths below the list of targets. `name` is the step's, and begins the names of the volumes.
+    `account` is whether the API server is asked, `dns` whether anybody else is, by a name.
+    `findings` have paths below the list of targets. `name` is the step's, and begins the names of
+    the volumes.
     """
 
     name: str
@@ -42,7 +43,7 @@ class Asked:
     files: list[File] = field(default_factory=list)
     logins: int = 0
     account: bool = False
-    network: bool = False
+    dns: bool = False
     findings: list[Finding] = field(default_factory=list)
 
     def add(self, index: int, target: Target) -> None:
@@ -52,7 +53,7 @@ class Asked:
         if isinstance(written, objects.Named | objects.AnyObject):
             self.account = True
         else:
-            self.network = True
+            self.dns = True
         try:
             self.words += self._words(kind, written)
         except WrongError as error:
@@ -102,7 +103,7 @@ class Asked:
             if isinstance(value, Tls):
                 yield "tls=true"
                 yield from self._options(value)
-            elif isinstance(value, Login):
+            elif isinstance(value, DatabaseLogin):
                 yield f"login={self._login(value)}"
             elif isinstance(value, Held):
                 if not part.verify:
@@ -114,7 +115,7 @@ class Asked:
             elif value is not None:
                 yield f"{name}={value}"
 
-    def _login(self, login: Login) -> str:
+    def _login(self, login: DatabaseLogin) -> str:
         """What the variables of a login begin with."""
         name = f"{LOGIN}{self.logins}"
         self.logins += 1

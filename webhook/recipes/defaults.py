@@ -18,6 +18,9 @@ TOOLS: Mapping[str, str] = MappingProxyType(
         "liquibase": "docker.io/liquibase/liquibase:4.33.0",  # 5 comes without drivers
         "golang-migrate": "docker.io/migrate/migrate:v4.19.1",
         "atlas": "docker.io/arigaio/atlas:1.3.3-community",
+        "git-sync": "registry.k8s.io/git-sync/git-sync:v4.7.1",
+        "rclone": "docker.io/rclone/rclone:1.75.1",
+        "oras": "ghcr.io/oras-project/oras:v1.3.5",
     }
 )
 
@@ -28,13 +31,20 @@ class Defaults:
 
     `runner` is the image of Initject itself, `tools` those of other projects by their word (see
     `TOOLS`, of which it may hold a part). `mirror` stands in place of the registry of every image
-    of `tools`. `exit_code` is that of a step that gave up.
+    of `tools`. `image_volumes` says that the kubelet mounts what a registry has (Kubernetes
+    1.36). `exit_code` is that of a step that gave up.
     """
 
     runner: str = RUNNER
     tools: Mapping[str, str] = field(default_factory=dict)
     mirror: str = ""
+    image_volumes: bool = False
     exit_code: int = GAVE_UP
+
+    @property
+    def images(self) -> frozenset[str]:
+        """Every image that a recipe takes where a policy names none."""
+        return frozenset((self.runner, *map(self.tool, TOOLS)))
 
     def tool(self, word: str) -> str:
         """The image of a tool, from the mirror if there is one."""

@@ -22,7 +22,7 @@ NAME = Text(
     ),
 )
 # core validation IsConfigMapKey, which also holds for Secrets
-_KEY = Text(
+KEY_NAME = Text(
     names.MAX_SUBDOMAIN,
     pattern=Pattern(r"^[-._a-zA-Z0-9]+$", "consist of letters, digits, '-', '_' and '.'", "-"),
 )
@@ -36,7 +36,7 @@ class Key:
     """One key of a Secret or ConfigMap of the pod's namespace."""
 
     name: str = needed(NAME, "The name of the object.")
-    key: str = needed(_KEY, "The key in it.")
+    key: str = needed(KEY_NAME, "The key in it.")
 
 
 KEY = Part(Key)

@@ -8,6 +8,7 @@ from typing import Any
 
 from webhook.recipes import migrate, wait_for
 from webhook.recipes.defaults import Defaults
+from webhook.recipes.fetch import recipe as fetch
 from webhook.recipes.rendered import Beside, Rendered
 
 
@@ -24,5 +25,6 @@ class Recipe:
 RECIPES: Mapping[str, Recipe] = {
     "wait_for": Recipe("waitFor", wait_for.render, wait_for.BESIDE),
     "migrate": Recipe("migrate", migrate.render, migrate.BESIDE),
+    "fetch": Recipe("fetch", fetch.render, fetch.BESIDE),
 }
 FIELDS = tuple(recipe.field for recipe in RECIPES.values())

@@ -36,14 +36,14 @@ _SPOKEN = "Speak TLS; without it, plain text."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
+class DatabaseLogin:
     """Who logs in."""
 
     user: Value | None = told(VALUE, "The user. Redis has one without a name.")
     password: Held = needed(HELD, "The password.")
 
 
-_LOGIN = Part(Login)
+_LOGIN = Part(DatabaseLogin)
 _LET_IN = "Who logs in: ready when this user is let in and can query."
 
 
@@ -122,7 +122,7 @@ class Postgres:
     port: int | str = told(_PORT, "The port.", default=5432)
     database: str | None = told(_TEXT, "The database to ask for.")
     user: str | None = told(_TEXT, "The user to ask as, where nobody logs in.")
-    login: Login | None = told(_LOGIN, _LET_IN)
+    login: DatabaseLogin | None = told(_LOGIN, _LET_IN)
     tls: Tls | None = told(_TLS, _SPOKEN)
 
 
@@ -133,7 +133,7 @@ class Mysql:
     host: str = needed(_HOST, "The name or address of the host.")
     port: int | str = told(_PORT, "The port.", default=3306)
     database: str | None = told(_TEXT, "The database in which the login may query.")
-    login: Login | None = told(_LOGIN, _LET_IN)
+    login: DatabaseLogin | None = told(_LOGIN, _LET_IN)
     tls: Tls | None = told(_TLS, _SPOKEN)
 
 
@@ -143,7 +143,7 @@ class Redis:
 
     host: str = needed(_HOST, "The name or address of the host.")
     port: int | str = told(_PORT, "The port.", default=6379)
-    login: Login | None = told(_LOGIN, _LET_IN)
+    login: DatabaseLogin | None = told(_LOGIN, _LET_IN)
     tls: Tls | None = told(_TLS, _SPOKEN)
 
 

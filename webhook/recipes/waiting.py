@@ -35,6 +35,6 @@ def rendered(written: tuple[Target, ...], beside: Beside, defaults: Defaults) ->
     return Rendered(
         steps=({"name": beside.name, "os": beside.os, "container": container},),
         volumes=tuple(one.volume for one in needs.files),
-        network=needs.network,
+        dns=needs.dns,
         findings=tuple(needs.findings),
     )

@@ -6,11 +6,12 @@ All but the last are an AdmissionReview v1; `errored` is the one plain line of a
 from __future__ import annotations
 
 import re
-from binascii import b2a_base64
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+
+from webhook.review.patch import Operation, Patch, encode
 
 # What the API server keeps of warnings (apiserver, endpoints/filters/warning.go): it drops those
 # with control characters, and cuts each to 256 runes once all together exceed 4096.
@@ -38,13 +39,13 @@ def allowed(uid: str, *, warnings: Sequence[str] = (), audit: Mapping[str, str] 
 
 def patched(
     uid: str,
-    patch: Sequence[Mapping[str, Any]],
+    patch: Sequence[Operation],
     *,
     warnings: Sequence[str] = (),
     audit: Mapping[str, str] = {},
 ) -> bytes:
     """The object goes through with `patch` (RFC 6902, at least one operation)."""
-    encoded = b2a_base64(_write(patch), newline=False)
+    encoded = patch.encoded if isinstance(patch, Patch) else encode(patch)
     return b"".join((_ALLOWED, _write(uid), _PATCH, encoded, b'"', _notes(warnings, audit), b"}}"))
 
 

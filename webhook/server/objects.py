@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Sequence
 
+from webhook import chosen
 from webhook.cluster.api import Api
 from webhook.cluster.namespaces import Watched as Namespaces
 from webhook.cluster.policies import State
@@ -42,7 +43,9 @@ class Objects:
         self._metrics = metrics
         self._clock = clock
         self._api = Api(settings.kubeconfig)
-        self._policies = Policies(self._api, self, self._take, self._seen)
+        self._policies = Policies(
+            self._api, self, self._take, self._seen, defaults=chosen.defaults(settings)
+        )
         self._team = self._join(settings, pulse) if settings.replica else None
         self.source = Namespaces(self._api, self, self._count)
         self.policies = self._policies.cell

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from certs import watch as certificates
 from certs.bundle import Bundle, CertificateError
+from webhook import chosen
 from webhook.document.problem import Problem
 from webhook.errors import UsageError
 from webhook.policy import load
@@ -48,6 +49,7 @@ class Authored:
         self._settings = settings
         self._metrics = metrics
         self._clock = clock
+        self._defaults = chosen.defaults(settings)
         self._paths = (*settings.policies, *settings.namespaces)
         self._sources = files.read(self._paths)
         self.namespaces = Namespaces()
@@ -92,7 +94,7 @@ class Authored:
         )
 
     def _load(self, sources: Sources) -> tuple[Loaded, Sequence[Problem]]:
-        loaded = load.load(sources.texts)
+        loaded = load.load(sources.texts, self._defaults)
         problems = sorted({*sources.problems, *loaded.problems, *self._unknown(loaded)})
         return loaded, problems
 

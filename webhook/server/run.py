@@ -23,10 +23,9 @@ import webhook
 from certs import files as folders
 from certs.authority import Authority
 from certs.bundle import Bundle, CertificateError
+from webhook import chosen
 from webhook.errors import UsageError
 from webhook.inject.decide import decide
-from webhook.inject.decision import Options
-from webhook.policy import glob
 from webhook.server import app, drain
 from webhook.server.limits import Connection, Limits
 from webhook.server.mutate import Mutate
@@ -99,7 +98,9 @@ class Server:
         self._not_ready = "starting"
         self._signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
         self._limits = _limits(settings)
-        validate = Validate(metrics=metrics, body_bytes=self._limits.body_bytes)
+        validate = Validate(
+            chosen.defaults(settings), metrics=metrics, body_bytes=self._limits.body_bytes
+        )
         front = app.front(self._mutate(), validate)
         self._main = self._listener(front, doors, certificate.context)
         self._side = self._listener(app.side(lambda: self._not_ready, self._numbers), side, None)
@@ -174,7 +175,7 @@ class Server:
             decide,
             self._authored.policies,
             self._authored.namespaces,
-            _options(self._settings),
+            chosen.options(self._settings),
             metrics=self._metrics,
             body_bytes=self._limits.body_bytes,
             source=self._authored.source,
@@ -215,15 +216,6 @@ def _authored(settings: Settings, metrics: Metrics) -> Authored | Objects:
     from webhook.server.objects import Objects  # brings the Kubernetes client, half a second
 
     return Objects(settings, metrics, time.time)
-
-
-def _options(settings: Settings) -> Options:
-    return Options(
-        inject=settings.inject,
-        excluded=tuple(map(glob.parse, settings.excluded)),
-        keep_first=tuple(map(glob.parse, settings.keep_first)),
-        mirrors=tuple(map(glob.parse, settings.mirrors)),
-    )
 
 
 def _limits(settings: Settings) -> Limits:

@@ -19,6 +19,7 @@ import msgspec
 from webhook.document.problem import Problem
 from webhook.errors import ReviewError
 from webhook.policy import load, model
+from webhook.recipes.defaults import Defaults
 from webhook.review import codec, response
 from webhook.review.request import Json, Request
 from webhook.server.post import BusyError, Post, deadline
@@ -44,8 +45,9 @@ _NUMBER = re.compile(r"(\d+)")
 class Validate(Post):
     """The ASGI application. Policies are checked one at a time, on a thread beside the reviews."""
 
-    def __init__(self, *, metrics: Metrics, body_bytes: int) -> None:
+    def __init__(self, defaults: Defaults, *, metrics: Metrics, body_bytes: int) -> None:
         super().__init__(VALIDATE, metrics=metrics, body_bytes=body_bytes)
+        self._defaults = defaults
         self._checker = ThreadPoolExecutor(1, "validate")
         self._waiting = 0
 
@@ -68,7 +70,7 @@ class Validate(Post):
         loop = asyncio.get_running_loop()
         self._waiting += 1
         try:
-            checking = loop.run_in_executor(self._checker, load.one, policy)
+            checking = loop.run_in_executor(self._checker, load.one, policy, self._defaults)
             done, _ = await asyncio.wait({checking}, timeout=seconds)
             if not done:
                 checking.cancel()

@@ -97,8 +97,8 @@ def _misspelt(name: str) -> list[str]:
 
 
 def _split(setting: Setting, texts: tuple[str, ...]) -> tuple[str, ...]:
-    """Globs may share one text, between commas: no name of Kubernetes has one."""
-    if setting.kind is not Kind.GLOBS:
+    """Names, globs and images may share one text, between commas: none of them has one."""
+    if not setting.commas:
         return texts
     return tuple(item.strip() for text in texts for item in text.split(","))
 
@@ -106,6 +106,9 @@ def _split(setting: Setting, texts: tuple[str, ...]) -> tuple[str, ...]:
 def _contradictions(settings: Settings, known: Collection[str]) -> list[str]:
     """What is wrong with settings together, as far as the verb knows them."""
     found = []
+    mirror = settings.image_mirror
+    if "://" in mirror or any(sign.isspace() for sign in mirror):
+        found.append(f"--image-mirror: {mirror!r} is none; write HOST or HOST/PATH alone")
     if "cert_dir" in known:
         found += _certificate(settings)
     if "policies" in known:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -16,6 +17,8 @@ class Kind(Enum):
 
     PATHS = "paths"  # repeatable; `:` between them in the environment
     GLOBS = "globs"  # repeatable; `,` between them
+    NAMES = "names"  # of objects; the same
+    IMAGES = "images"  # WORD=IMAGE; the same
     PATH = "path"
     TEXT = "text"
     CHOICE = "choice"
@@ -25,7 +28,16 @@ class Kind(Enum):
     SWITCH = "switch"
 
 
-_METAVARS = {Kind.PATHS: "PATH", Kind.GLOBS: "GLOB", Kind.INTEGER: "N", Kind.SWITCH: ""}
+_LISTS = (Kind.GLOBS, Kind.NAMES, Kind.IMAGES)
+_METAVARS = {
+    Kind.PATHS: "PATH",
+    Kind.GLOBS: "GLOB",
+    Kind.NAMES: "NAME",
+    Kind.IMAGES: "WORD=IMAGE",
+    Kind.INTEGER: "N",
+    Kind.SWITCH: "",
+}
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)  # RFC 1123 subdomain
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +77,18 @@ class Setting:
     @property
     def many(self) -> bool:
         """Whether it is a list, whose flag can be repeated."""
-        return self.kind in (Kind.PATHS, Kind.GLOBS)
+        return self.kind is Kind.PATHS or self.kind in _LISTS
+
+    @property
+    def commas(self) -> bool:
+        """Whether its items may share one text, between commas."""
+        return self.kind in _LISTS
 
     @property
     def metavar(self) -> str:
         """What stands behind the flag in `--help`; empty for a switch."""
-        return "|".join(self.choices) or _METAVARS.get(self.kind, self.kind.value.upper())
+        choices = "|".join(self.choices) if self.kind is Kind.CHOICE else ""
+        return choices or _METAVARS.get(self.kind, self.kind.value.upper())
 
     @property
     def shown_default(self) -> str:
@@ -90,7 +108,8 @@ class Setting:
     def parse(self, text: Sequence[str]) -> object:
         """The value that `text` means (one item unless `many`); raises ValueError with advice."""
         if self.many:
-            return tuple(item for item in text if item)
+            one = _ITEMS.get(self.kind, _text)
+            return tuple(one(self, item) for item in text if item)
         return _PARSERS[self.kind](self, text[-1])
 
 
@@ -142,6 +161,27 @@ def _text(_: Setting, text: str) -> str:
     return text
 
 
+def _name(_: Setting, text: str) -> str:
+    if not _NAME.fullmatch(text):
+        msg = f"{text!r} is no name of an object; write small letters, digits and `-`"
+        raise ValueError(msg)
+    return text
+
+
+def _image(setting: Setting, text: str) -> tuple[str, str]:
+    """The word and the image. What an image may be is for the kubelet to say."""
+    word, _, image = (part.strip() for part in text.partition("="))
+    if word not in setting.choices:
+        wanted = ", ".join(setting.choices[:-1]) + f" or {setting.choices[-1]}"
+        msg = f"{text!r} is of none of the images; write {wanted}, then =IMAGE"
+        raise ValueError(msg)
+    if not image or any(sign.isspace() for sign in image):
+        msg = f"{text!r} is without an image; write {word}=REGISTRY/NAME:TAG"
+        raise ValueError(msg)
+    return word, image
+
+
+_ITEMS: dict[Kind, Callable[[Setting, str], object]] = {Kind.NAMES: _name, Kind.IMAGES: _image}
 _PARSERS: dict[Kind, Callable[[Setting, str], object]] = {
     Kind.PATH: _text,
     Kind.TEXT: _text,

@@ -19,6 +19,11 @@ EXCLUDED_NAMESPACES = (
     *("cert-manager", "*-csi*", "longhorn-system", "rook-ceph", "metallb-system", "velero"),
 )
 
+# The words of images that recipes run: ours, and those of tools.
+RECIPE_IMAGES = (
+    *("initject", "flyway", "liquibase", "golang-migrate", "atlas", "git-sync", "rclone", "oras"),
+)
+
 
 def _setting(kind: Kind, help: str, default: object = None, **more: Any) -> Any:
     meta = {"kind": kind, "help": help, "default": default, **more}
@@ -78,6 +83,46 @@ class Settings:
         Kind.GLOBS,
         "Images that a registry mirror may have put in place of ours.",
         (),
+        decides=True,
+    )
+    recipe_images: tuple[tuple[str, str], ...] = _setting(
+        Kind.IMAGES,
+        "The image of a recipe's tool, or (initject=…) that of Initject itself.",
+        (),
+        choices=RECIPE_IMAGES,
+        decides=True,
+    )
+    image_mirror: str = _setting(
+        Kind.TEXT,
+        "What stands in place of the registry in the images of recipes' tools.",
+        "",
+        decides=True,
+    )
+    pull_secrets: tuple[str, ...] = _setting(
+        Kind.NAMES,
+        "Secrets that pods which get an image of a recipe pull images with.",
+        (),
+        decides=True,
+    )
+    image_volumes: bool = _setting(
+        Kind.SWITCH,
+        "The cluster mounts images as volumes, so that what a registry has needs no container.",
+        False,
+        decides=True,
+    )
+    evictable: bool = _setting(
+        Kind.SWITCH,
+        "Tell the cluster autoscaler that volumes of recipes keep no pod on its node.",
+        False,
+        decides=True,
+    )
+    wait_exit_code: int = _setting(
+        Kind.INTEGER,
+        "The exit code of a step that waited in vain.",
+        210,
+        origin="neither a program's (to 127) nor a signal's (128 to 165)",
+        least=1,
+        most=255,
         decides=True,
     )
     source: str = _setting(

@@ -18,7 +18,7 @@ As folders (`initject test`, or `load_cases` and `run`), a case is:
   `message`, `code` and `reason` is compared);
 - `namespace.yaml`, if wanted: the Namespace, without which its labels are not known;
 - `request.yaml`, if wanted: fields of the AdmissionRequest, such as `operation` or `dryRun`; its
-  `options` are Initject's: `inject` (`all`, `opt-in`), `excluded`, `keepFirst`, `mirrors` (globs).
+  `options` are settings of Initject on which decisions depend, as a settings file has them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from webhook.testing.cases import (
 )
 from webhook.testing.compare import difference, same
 from webhook.testing.outcomes import Outcome, after, run, update
-from webhook.testing.pods import CaseError, admit, options, pod, policies, prove, question, review
+from webhook.testing.pods import CaseError, admit, pod, policies, prove, question, review
 
 __all__ = [
     "EXPECTED",
@@ -57,7 +57,6 @@ __all__ = [
     "ask",
     "difference",
     "load_cases",
-    "options",
     "pod",
     "policies",
     "prove",

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from webhook import chosen
 from webhook.document import read
 from webhook.document.problem import Finding
 from webhook.inject.decision import Options
 from webhook.manifest import workload
-from webhook.policy import glob
 from webhook.policy.index import PolicySet
 from webhook.policy.namespace import Namespace
+from webhook.settings import DECISION, Settings
 from webhook.testing import pods
 from webhook.testing.pods import CaseError, Json, Source
 
@@ -59,10 +60,11 @@ class Asked:
     review: Json
     policies: PolicySet
     namespace: Namespace | None
+    settings: Settings
     options: Options
 
 
-def ask(case: Case, *, sources: Sequence[Source] = (), options: Options | None = None) -> Asked:
+def ask(case: Case, *, sources: Sequence[Source] = (), settings: Settings = pods.SETTINGS) -> Asked:
     """Reads a case. Raises CaseError with every problem."""
     policy = case.text(POLICY)
     here = [*sources, *([(str(case.folder / POLICY), policy)] if policy is not None else [])]
@@ -71,9 +73,9 @@ def ask(case: Case, *, sources: Sequence[Source] = (), options: Options | None =
     space = case.text(NAMESPACE)
     if space is not None:
         here.append((str(case.folder / NAMESPACE), space))
-    loaded = pods.loaded(here)
     request = dict(_mapping(case, REQUEST))
-    given = request.pop("options", None) or {}
+    settings = _settings(case, request.pop("options", None) or {}, settings)
+    loaded = pods.loaded(here, settings)
     manifest, made = _manifest(case, _where(case, space, request))
     asked = pods.review(made.pod, namespace=made.namespace, request=request)
     return Asked(
@@ -82,7 +84,8 @@ def ask(case: Case, *, sources: Sequence[Source] = (), options: Options | None =
         review=asked,
         policies=loaded.policies,
         namespace=(loaded.namespaces or {}).get(asked["request"]["namespace"]),
-        options=_options(case, given, options or pods.DEFAULTS),
+        settings=settings,
+        options=chosen.options(settings),
     )
 
 
@@ -133,17 +136,21 @@ def _mapping(case: Case, file: str) -> Json:
     return only(case, file) if (case.text(file) or "").strip() else {}
 
 
-_GLOBS = {"excluded": "excluded", "keepFirst": "keep_first", "mirrors": "mirrors"}
+_FILES = ("policies", "namespaces")  # a case has its own
+_SETTINGS = {one.key: one for one in DECISION if one.name not in _FILES}
 
 
-def _options(case: Case, given: Json, options: Options) -> Options:
+def _settings(case: Case, given: Json, settings: Settings) -> Settings:
+    """The settings with those that a case states."""
     changes: dict[str, Any] = {}
     for key, value in given.items():
-        if key == "inject" and value in ("all", "opt-in"):
-            changes["inject"] = value
-        elif key in _GLOBS and isinstance(value, list):
-            changes[_GLOBS[key]] = tuple(glob.parse(str(text)) for text in value)
-        else:
-            wrong = f"options.{key}: no such option, or not a value of it"
+        setting = _SETTINGS.get(key)
+        if setting is None:
+            wrong = f"options.{key}: no such setting; write one of {', '.join(_SETTINGS)}"
             raise _unusable(case.folder / REQUEST, wrong)
-    return replace(options, **changes)
+        texts = value if isinstance(value, list) and setting.many else [value]
+        try:
+            changes[setting.name] = setting.parse(tuple(map(str, texts)))
+        except ValueError as error:
+            raise _unusable(case.folder / REQUEST, f"options.{key}: {error}") from None
+    return replace(settings, **changes)

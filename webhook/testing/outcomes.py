@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from webhook.document import write
 from webhook.errors import PatchError, ReviewError
 from webhook.inject import decide
-from webhook.inject.decision import Decision, Options
+from webhook.inject.decision import Decision
 from webhook.manifest import workload
+from webhook.settings import Settings
 from webhook.testing import cases, compare, pods
 from webhook.testing.cases import EXPECTED, Asked, Case
 from webhook.testing.pods import CaseError, Json, Source
@@ -37,10 +38,12 @@ class Outcome:
         return not self.problems and not self.diff
 
 
-def run(case: Case, *, sources: Sequence[Source] = (), options: Options | None = None) -> Outcome:
+def run(
+    case: Case, *, sources: Sequence[Source] = (), settings: Settings = pods.SETTINGS
+) -> Outcome:
     """Puts a case to the test; `sources` are policies from outside the folder."""
     try:
-        return _run(case, sources, options)
+        return _run(case, sources, settings)
     except CaseError as error:
         return Outcome(case, problems=error.lines)
     except (PatchError, ReviewError) as error:
@@ -74,8 +77,8 @@ def after(asked: Asked, decision: Decision, kind: str) -> Json:
     return result
 
 
-def _run(case: Case, sources: Sequence[Source], options: Options | None) -> Outcome:
-    asked = cases.ask(case, sources=sources, options=options)
+def _run(case: Case, sources: Sequence[Source], settings: Settings) -> Outcome:
+    asked = cases.ask(case, sources=sources, settings=settings)
     decision = decide.decide(
         pods.question(asked.review), asked.policies, asked.namespace, asked.options
     )

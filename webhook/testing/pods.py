@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 
+from webhook import chosen
 from webhook.errors import PatchError
 from webhook.inject import decide
 from webhook.inject.decision import Decision, Options
 from webhook.manifest import controllers
-from webhook.policy import glob, load
+from webhook.policy import load
 from webhook.policy.index import PolicySet
 from webhook.policy.namespace import Namespace
 from webhook.review import codec
@@ -21,6 +22,9 @@ from webhook.testing import compare
 
 Json = Mapping[str, Any]
 Source = tuple[str, str]  # file name, text
+
+SETTINGS = Settings()  # nothing set
+_OPTIONS = chosen.options(SETTINGS)
 
 
 class CaseError(ValueError):
@@ -63,27 +67,13 @@ def policies(text: str, *, file: str = "policy.yaml") -> PolicySet:
     return loaded([(file, text)]).policies
 
 
-def loaded(sources: Iterable[Source]) -> load.Loaded:
+def loaded(sources: Iterable[Source], settings: Settings = SETTINGS) -> load.Loaded:
     """Policies and namespaces of texts. Raises CaseError with all errors; warnings are none."""
-    found = load.load(sources)
+    found = load.load(sources, chosen.defaults(settings))
     errors = [str(problem) for problem in found.problems if problem.severity == "error"]
     if errors:
         raise CaseError(errors)
     return found
-
-
-def options(settings: Settings | None = None) -> Options:
-    """The options of decisions by these settings; without any, by the product's defaults."""
-    chosen = settings or Settings()
-    return Options(
-        inject=chosen.inject,
-        excluded=tuple(map(glob.parse, chosen.excluded)),
-        keep_first=tuple(map(glob.parse, chosen.keep_first)),
-        mirrors=tuple(map(glob.parse, chosen.mirrors)),
-    )
-
-
-DEFAULTS = options()
 
 
 def review(
@@ -135,7 +125,7 @@ def admit(
 ) -> Decision:
     """What happens to `pod`, its patch proven. Without `namespace` its labels are not known."""
     asked = review(pod, namespace=namespace.name if namespace else None, request=request)
-    decision = decide.decide(question(asked), policies, namespace, options or DEFAULTS)
+    decision = decide.decide(question(asked), policies, namespace, options or _OPTIONS)
     prove(pod, decision)
     return decision
 

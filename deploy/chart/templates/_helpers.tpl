@@ -68,11 +68,24 @@ labels:
 {{- define "initject.policiesConfigMap" -}}
 {{- if .Values.files.configMap }}
 {{- .Values.files.configMap }}
-{{- else if .Values.files.policies }}
+{{- else if or .Values.files.policies .Values.waitForAnnotation.enabled }}
 {{- printf "%s-policies" (include "initject.fullname" .) }}
 {{- else }}
 {{- fail "files: with source: files, write policies into files.policies, or name a ConfigMap in files.configMap" }}
 {{- end }}
+{{- end }}
+
+{{/* The policy of the annotation, for the hosts that are allowed. */}}
+{{- define "initject.waitForAnnotation" -}}
+{{- $policy := .Files.Get "files/wait-for-annotation.yaml" | fromYaml }}
+{{- $targets := index $policy.spec.parameters 0 }}
+{{- $any := "[a-z0-9.-]*" }}
+{{- $hosts := list }}
+{{- range .Values.waitForAnnotation.hosts }}
+{{- $hosts = append $hosts (regexQuoteMeta . | replace "\\*" $any) }}
+{{- end }}
+{{- $_ := set $targets "pattern" ($targets.pattern | replace (printf "(%s)" $any) (printf "(%s)" (join "|" $hosts))) }}
+{{- toYaml $policy }}
 {{- end }}
 
 {{/* Whether it speaks with the API server: "true" or nothing. */}}

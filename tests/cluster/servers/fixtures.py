@@ -13,8 +13,12 @@ import pytest
 from tests import needs
 from tests.cluster import programs
 from tests.cluster.nodes import Node
+from tests.cluster.servers import files as fileserver
+from tests.cluster.servers import objects as objectstore
 from tests.cluster.servers import postgres as postgresql
 from tests.cluster.servers.database import Database
+from tests.cluster.servers.files import Files
+from tests.cluster.servers.objects import Bucket
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +43,19 @@ def postgres(node: Node, postgres_data: Path) -> Iterator[Database]:
     needs.own_cluster()
     with postgresql.prepared(node, postgres_data) as database:
         yield database
+
+
+@pytest.fixture
+def files(node: Node) -> Iterator[Files]:
+    """A server of files, git repositories and artifacts."""
+    needs.own_cluster()
+    with fileserver.prepared(node) as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(node: Node) -> Iterator[Bucket]:
+    """A bucket of an object store."""
+    needs.own_cluster()
+    with objectstore.prepared(node) as found:
+        yield found

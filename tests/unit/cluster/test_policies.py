@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from webhook.cluster.policies import judge
+from webhook.recipes.defaults import Defaults
 
 KIND = "ClusterInitPolicy"
 
@@ -29,7 +30,7 @@ def stored(**spec: object) -> dict[str, Any]:
 
 def test_an_object_is_compiled_as_it_is_stored() -> None:
     """What the API server adds is no matter; every text comes through as it is."""
-    found = judge(KIND, stored())
+    found = judge(KIND, stored(), Defaults())
 
     assert found.policy is not None
     assert ("one", ()) == (found.policy.key, found.problems)
@@ -40,7 +41,7 @@ def test_an_object_is_compiled_as_it_is_stored() -> None:
 def test_a_wrong_object_says_which_field_is_wrong() -> None:
     """No policy, and each problem begins with the path of its field in the object."""
     conditions = [{"name": "typo", "expression": "objekt.spec"}]
-    found = judge(KIND, stored(conditions=conditions, order="first"))
+    found = judge(KIND, stored(conditions=conditions, order="first"), Defaults())
 
     assert found.policy is None
     assert ["spec.conditions[0].expression", "spec.order"] == sorted(
@@ -51,7 +52,9 @@ def test_a_wrong_object_says_which_field_is_wrong() -> None:
 def test_a_warning_keeps_no_policy_out_of_force() -> None:
     """It is among the problems of a policy that is in force."""
     found = judge(
-        KIND, stored(optOut="Forbid", onConflict="Reject", onError="Reject", mode="Audit")
+        KIND,
+        stored(optOut="Forbid", onConflict="Reject", onError="Reject", mode="Audit"),
+        Defaults(),
     )
 
     assert found.policy is not None

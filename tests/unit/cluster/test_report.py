@@ -17,6 +17,7 @@ from webhook.cluster.presence import Presence
 from webhook.cluster.report import Report
 from webhook.cluster.verdict import Id, Judged, Position, Stored, Verdict
 from webhook.document.problem import Problem
+from webhook.recipes.defaults import Defaults
 
 KIND = "ClusterInitPolicy"
 
@@ -83,7 +84,7 @@ class World:
 def judged(name: str, *, wrong: str = "", generation: int = 1) -> Judged:
     steps = [{"name": "step", "container": {"image": "registry.example.com/a:1"}}]
     metadata = {"name": name, "uid": name, "generation": generation, "resourceVersion": "7"}
-    one = judge(KIND, {"metadata": metadata, "spec": {"steps": steps}})
+    one = judge(KIND, {"metadata": metadata, "spec": {"steps": steps}}, Defaults())
     if not wrong:
         return one
     return Judged(None, (Problem("", 0, 0, "spec", wrong),), name, generation, "7", 1)

@@ -13,6 +13,7 @@ from webhook.cluster.policies import judge
 from webhook.cluster.verdict import Judged, Ready, Stored, Verdict
 from webhook.document.problem import Problem
 from webhook.policy import crd
+from webhook.recipes.defaults import Defaults
 
 KIND, PLURAL = "ClusterInitPolicy", "clusterinitpolicies"
 THEN, NOW = "2026-11-25T10:00:00Z", "2026-11-25T11:00:00Z"
@@ -24,7 +25,7 @@ def judged(**spec: object) -> Judged:
     container = {"image": "registry.example.com/a:1"}
     metadata = {"name": "one", "uid": "u", "generation": 3, "resourceVersion": "70"}
     steps = [{"name": "step", "container": container}]
-    return judge(KIND, {"metadata": metadata, "spec": {"steps": steps, **spec}})
+    return judge(KIND, {"metadata": metadata, "spec": {"steps": steps, **spec}}, Defaults())
 
 
 def concluded(one: Judged | None = None, refused: str = "") -> Verdict:

@@ -33,6 +33,7 @@ def problems(*steps: dict[str, Any]) -> list[str]:
     return [f"{p.field}: {p.what}; {p.advice}".removesuffix("; ") for p in found.problems]
 
 
+MOUNTED = {"from": {"configMap": {"name": "settings"}}, "to": "/etc/app"}
 RAW = {"name": "raw", "container": {"image": "example.com/a:1", "command": ["true"]}}
 
 
@@ -98,9 +99,27 @@ def test_a_wait_is_one_container_of_our_own_image() -> None:
         ({"waitFor": [{"dns": {"host": "a"}}], "timeout": "5 min"}, "timeout: '5 min' must be a d"),
         (
             {"container": RAW["container"], "timeout": "5m"},
-            "timeout: is only for waitFor, migrate; r",
+            "timeout: is only for waitFor, migrate, fetch; r",
         ),
-        ({}, "does nothing; add one of container, waitFor, migrate"),
+        (
+            {
+                "fetch": {
+                    "from": {"http": {"url": "http://${parameters.host}/x", "unverified": True}},
+                    "to": "/x",
+                }
+            },
+            "fetch: the author of a pod controls parameters.host, which a pod can set, which must "
+            "not choose the host",
+        ),
+        (
+            {"fetch": MOUNTED, "container": {"env": []}},
+            "container: stands beside a fetch that runs no container",
+        ),
+        (
+            {"fetch": MOUNTED, "borrow": {"env": ["*"]}},
+            "borrow: stands beside a fetch that runs no container",
+        ),
+        ({}, "does nothing; add one of container, waitFor, migrate, fetch"),
     ],
 )
 def test_what_is_wrong_is_told_where_it_is_written(step: dict[str, Any], told: str) -> None:
@@ -136,3 +155,19 @@ def test_a_name_that_became_too_long_is_told() -> None:
 
     assert problem.field == "spec.steps[0].waitFor"
     assert problem.what.endswith("are allowed (in what it becomes: name)")
+
+
+def test_what_two_recipes_make_has_two_names() -> None:
+    """A pod with two volumes or containers of one name would be refused."""
+    database = {"tool": "flyway", "container": "app", "database": {"postgres": {"host": "db"}}}
+    steps = [
+        {"name": "a-wait", "container": RAW["container"]},
+        {"name": "a", "migrate": database},
+        {"name": "a-tmp", "fetch": MOUNTED},
+    ]
+
+    advice = "rename one of the two"
+    assert [
+        f"spec.steps[1].migrate: makes the step a-wait, a name that spec.steps[0] has; {advice}",
+        f"spec.steps[2].fetch: makes the volume a-tmp, a name that spec.steps[1] has; {advice}",
+    ] == [f"{p.field}: {p.what}; {p.advice}" for p in loaded(*steps).errors]

@@ -174,7 +174,7 @@ def test_a_login_that_is_not_whole_is_refused(field: str) -> None:
     assert all(finding.advice for finding in found)
 
 
-def test_an_object_brings_the_account_of_the_pod_and_needs_no_other_network() -> None:
+def test_an_object_brings_the_account_of_the_pod_and_needs_no_names() -> None:
     """Once for all of them, where every client looks, whatever the pod says of its own token."""
     every = [{kind: EVERY[kind]} for kind in ("job", "pod")]
     found = asking.asked("wait", targets.FORM.read((), every, Reading()))
@@ -184,8 +184,8 @@ def test_an_object_brings_the_account_of_the_pod_and_needs_no_other_network() ->
     assert ["serviceAccountToken", "configMap", "downwardAPI"] == [
         next(iter(source)) for source in folder.volume["projected"]["sources"]
     ]
-    assert (True, False) == (found.account, found.network)
-    assert (False, True) == (asked("tcp", EVERY["tcp"]).account, asked("tcp", EVERY["tcp"]).network)
+    assert (True, False) == (found.account, found.dns)
+    assert (False, True) == (asked("tcp", EVERY["tcp"]).account, asked("tcp", EVERY["tcp"]).dns)
 
 
 @pytest.mark.parametrize(

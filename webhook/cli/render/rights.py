@@ -76,7 +76,7 @@ def objects_for(every: Iterable[Need]) -> list[dict[str, Any]]:
 def notes(every: Iterable[Need]) -> Iterator[str]:
     """Below a verdict: whose rights it takes."""
     for account in sorted({need.account for need in every}):
-        yield f"  needs a Role for the service account {account}: initject preview -o rights"
+        yield f"needs a Role for the service account {account}: initject preview -o rights"
 
 
 def guesses(every: Iterable[Need]) -> Iterator[str]:

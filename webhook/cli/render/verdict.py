@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import click
 
@@ -18,10 +18,13 @@ LEFT_OUT = frozenset(
         Code.BORROW_FAILED,
         Code.CONFLICT,
         Code.OS_UNSUPPORTED,
+        Code.HOST_NETWORK,
     }
 )
 # Said below a verdict: what a user may want to know of a policy that applied.
-WORTH_KNOWING = frozenset({Code.AUDITED, Code.CHANGED, Code.ORPHAN, Code.PLACEMENT, Code.COST})
+WORTH_KNOWING = frozenset(
+    {Code.AUDITED, Code.CHANGED, Code.ORPHAN, Code.PLACEMENT, Code.MESH, Code.COST}
+)
 
 
 def line(title: str, decision: Decision) -> str:
@@ -49,7 +52,7 @@ def _why(decision: Decision) -> str:
     return "no policy is for it"
 
 
-def notes(decision: Decision) -> Iterator[str]:
+def notes(decision: Decision, of_manifest: Iterable[str] = ()) -> Iterator[str]:
     """Below it: policies that were left out, what is worth knowing, and the API server's warnings.
 
     What a warning says already is not said twice.
@@ -59,6 +62,8 @@ def notes(decision: Decision) -> Iterator[str]:
     for reason in decision.reasons if decision.allowed else ():
         if reason.code in LEFT_OUT | WORTH_KNOWING and not _warned(reason, decision):
             yield f"  {_note(reason)}"
+    for note in of_manifest:
+        yield f"  {click.style('note', fg='yellow')}: {note}"
 
 
 def _warned(reason: Reason, decision: Decision) -> bool:

@@ -11,7 +11,7 @@ from typing import BinaryIO, cast
 from urllib.parse import unquote
 
 from webhook.errors import UsageError
-from webhook.runner import address
+from webhook.runner import address, words
 from webhook.runner.address import Address
 from webhook.runner.deadline import Deadline
 from webhook.runner.fetch import download, minisign, proof, redirect, settle, size, stage, target
@@ -21,9 +21,10 @@ from webhook.runner.fetch.target import Target
 from webhook.runner.fetch.tree import CHUNK, Bounds, Tree
 from webhook.runner.fetch.words import Fields
 
+_PARTS = ("host", "port", "path", "query")  # of the place, where it is not written as a URL
 _PROOFS = ("sha256", "minisign-key", "unverified")
 _FIELDS = (
-    *("url", "to", *_PROOFS, "minisign-url", "header-env", "ca", "redirects", "max-size"),
+    *("url", *_PARTS, "to", *_PROOFS, "minisign-url", "header-env", "ca", "redirects", "max-size"),
     *("unpack", "strip", "replace", "max-unpacked", "max-entries", "mode", "dir-mode"),
 )
 _OF_ARCHIVES = ("strip", "replace", "max-unpacked", "max-entries")
@@ -134,7 +135,7 @@ def _reading(wanted: _Wanted, deadline: Deadline) -> proof.Reading:
 
 
 def _wanted(fields: Fields, stall: float) -> _Wanted:
-    place = _place(fields, fields.needed("url", "https://config.internal/app.yaml"))
+    place = _asked(fields)
     unpack = fields.choice("unpack", "none", "tar", "zip")
     if unpack == "none":
         for name in _OF_ARCHIVES:
@@ -166,6 +167,16 @@ def _wanted(fields: Fields, stall: float) -> _Wanted:
             fields.mode("dir-mode", "0755", 0o700),
         ),
     )
+
+
+def _asked(fields: Fields) -> Address:
+    """What a URL says, or its parts, each of which stays what it is (see `words`)."""
+    said = tuple((name, value) for name in _PARTS for value in fields.every(name))
+    if not said:
+        return _place(fields, fields.needed("url", "https://config.internal/app.yaml"))
+    if fields.every("url"):
+        fields.refuse(f"url says it whole; leave out {', '.join(dict(said))}")
+    return words.parse(words.Group(fields.source, said))
 
 
 def _place(fields: Fields, url: str) -> Address:

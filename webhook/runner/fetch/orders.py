@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from webhook.runner.fetch import words
 from webhook.runner.fetch.order import Order
 
-SOURCES = ("http", "copy")  # each is a module
+# The module of each.
+SOURCES: Mapping[str, str] = {"http": "http", "https": "http", "copy": "copy"}
 
 
 def read(text: Sequence[str], stall: float) -> Order:
     """What the words of a command line ask for; raises UsageError."""
-    fields = words.read(text, SOURCES)
-    module = importlib.import_module(f"webhook.runner.fetch.{fields.source}")
+    fields = words.read(text, tuple(SOURCES))
+    module = importlib.import_module(f"webhook.runner.fetch.{SOURCES[fields.source]}")
     order: Order = module.read(fields, stall)
     return order

@@ -35,6 +35,7 @@ class Bounds:
     entries: int
     mode: int
     folder: int  # the mode of folders; their owner may do everything in them
+    said: str = "unpacks to more than max-unpacked"  # when there is more than `most`
 
 
 @dataclass(slots=True)
@@ -81,7 +82,7 @@ class Tree:
         self._in_time()
         self._read += len(data)
         if self._read > self.bounds.most:
-            msg = f"unpacks to more than max-unpacked, {size.written(self.bounds.most)}"
+            msg = f"{self.bounds.said}, {size.written(self.bounds.most)}"
             raise FetchError(msg)
         return data
 

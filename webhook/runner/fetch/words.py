@@ -105,7 +105,7 @@ def read(words: Sequence[str], sources: Sequence[str]) -> Fields:
         if len(fields) > 1 and not _FIELD.fullmatch(fields[1]):
             fields[1] = f"to={fields[1]}"
     if source not in sources:
-        msg = f"{source[:40]!r} is no source; write {' or '.join(sources)}, or a URL"
+        msg = f"{source[:40]!r} is no source; write {', '.join(sources)} or a URL"
         raise UsageError(msg)
     found: dict[str, list[str]] = {}
     for place, word in enumerate(fields, 2):

@@ -1,0 +1,124 @@
+"""What a workload's rules make of a step that waits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from webhook.manifest import waits
+
+
+def pod(*containers: tuple[str, str, str], **spec: Any) -> dict[str, Any]:
+    """Injected waits by name, timeout and exit code."""
+    inits = [
+        {
+            "name": name,
+            "command": ["initject", "wait"],
+            "args": [f"--timeout={timeout}", f"--exit-code={code}", "tcp", "host=--timeout=9h"],
+        }
+        for name, timeout, code in containers
+    ]
+    return {"spec": {"initContainers": [{"name": "own", "image": "a"}, *inits], **spec}}
+
+
+def job(*rules: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    policy = {"podFailurePolicy": {"rules": list(rules)}} if rules else {}
+    return {"kind": "Job", "spec": {**policy, **spec}}
+
+
+def rule(action: str, operator: str, *values: int, **more: str) -> dict[str, Any]:
+    return {
+        "action": action,
+        "onExitCodes": {"operator": operator, "values": list(values), **more},
+    }
+
+
+WAIT = pod(("wait", "5m", "210"))
+
+
+@pytest.mark.parametrize(
+    ("manifest", "field"),
+    [
+        (job(activeDeadlineSeconds=299), "activeDeadlineSeconds, 4m59s"),
+        (
+            {"kind": "CronJob", "spec": {"jobTemplate": job(activeDeadlineSeconds=60)}},
+            "activeDeadlineSeconds, 1m",
+        ),
+        (
+            {"kind": "Deployment", "spec": {"progressDeadlineSeconds": 200}},
+            "progressDeadlineSeconds, 3m20s",
+        ),
+    ],
+)
+def test_a_wait_longer_than_the_workloads_own_deadline(
+    manifest: dict[str, Any], field: str
+) -> None:
+    """It says both times, and which field."""
+    assert [
+        f"wait may wait 5m, longer than {field}: set a shorter timeout, or a longer "
+        f"{field.partition(',')[0]}"
+    ] == waits.notes(manifest, WAIT)
+
+
+def test_waits_add_up() -> None:
+    """One runs after the other; a Deployment that says nothing has ten minutes."""
+    two = pod(("one", "5m", "210"), ("two", "5m1s", "210"))
+
+    (note,) = waits.notes({"kind": "Deployment", "spec": {}}, two)
+
+    assert note.startswith("one, two may wait 10m1s, longer than progressDeadlineSeconds, 10m")
+    assert [] == waits.notes({"kind": "Deployment", "spec": {}}, WAIT)
+    (of_pod,) = waits.notes({"kind": "Pod"}, pod(("wait", "5m", "1"), activeDeadlineSeconds=30))
+    assert "longer than the pod's activeDeadlineSeconds, 30s" in of_pod
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        rule("FailJob", "In", 1, 210),
+        rule("FailJob", "NotIn", 42),
+        rule("FailIndex", "In", 210, containerName="wait"),
+        rule("Ignore", "NotIn", 42),
+    ],
+)
+def test_a_rule_that_a_wait_in_vain_meets(first: dict[str, Any]) -> None:
+    """The first that fits is told: those behind it do not count."""
+    (note,) = waits.notes(job(first, rule("FailJob", "In", 210)), WAIT)
+
+    assert note.startswith("wait exits with 210 when it waited in vain, which podFailurePolicy.")
+    assert f"rules[0] takes for {first['action']}:" in note
+
+
+@pytest.mark.parametrize(
+    "only",
+    [
+        rule("Ignore", "In", 210),
+        rule("FailJob", "In", 42),
+        rule("FailJob", "NotIn", 210),
+        rule("FailJob", "In", 210, containerName="app"),
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]},
+    ],
+)
+def test_a_rule_that_it_does_not_meet_or_that_names_it_on_purpose(only: dict[str, Any]) -> None:
+    """Nothing is said."""
+    assert [] == waits.notes(job(only), WAIT)
+
+
+NO_LIST = {"onExitCodes": {"operator": "In", "values": 210}}
+
+
+@pytest.mark.parametrize("odd", [None, [], "x", {"rules": "x"}, {"rules": [None, NO_LIST]}])
+def test_what_is_of_no_shape_says_nothing(odd: object) -> None:
+    """The API server says what is wrong with it."""
+    assert [] == waits.notes({"kind": "Job", "spec": {"podFailurePolicy": odd}}, WAIT)
+
+
+@pytest.mark.parametrize(
+    "args", [["--timeout=$(TIME)", "--exit-code=210"], ["--timeout", "5m"], [], ["--exit-code=x"]]
+)
+def test_a_wait_that_says_no_time_is_not_judged(args: list[str]) -> None:
+    """A raw step may leave it to the runner."""
+    step = {"name": "raw", "command": ["initject", "wait"], "args": args}
+
+    assert [] == waits.notes(job(activeDeadlineSeconds=1), {"spec": {"initContainers": [step]}})
