@@ -50,7 +50,7 @@ def command(
     exit_code: int,
     message: str | None,
 ) -> int:
-    """Wait until something is there: a port, a page, a database.
+    """Wait until something is there: a port, a page, a database, a Job that has completed.
 
     A TARGET is a URL, such as tcp://db:5432 or https://auth/healthz; what is more to say about it
     stands behind a #, such as postgres://db#tls=true&ca=/etc/ca.crt. Or it is some words: a kind,
