@@ -38,7 +38,8 @@ class Server:
     """A running one. `port` is where, `asked` is every request line in its order.
 
     `denied` are verbs that are forbidden, `tokens` those that are accepted. `forget` has a watch
-    answered with 410; `body` is said in place of any answer to a list.
+    answered with 410, `cut` ends it in the midst; `body` is said in place of any answer to a list,
+    again and again, `flood` in place of events.
     """
 
     folder: Path
@@ -50,6 +51,7 @@ class Server:
     forget: bool = False
     cut: bool = False
     body: bytes = b""
+    flood: bytes = b""
     status: int = 200
     _there: dict[str, dict[str, Json]] = field(default_factory=dict)
     _events: list[tuple[str, Json]] = field(default_factory=list)
@@ -128,8 +130,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif verb in one.denied:
             message = f'jobs.batch is forbidden: User "{USER}" cannot {verb} resource "jobs"'
             self._answer(403, {"kind": "Status", "message": message})
-        elif one.body and verb == "list":
-            self._raw(one.body)
+        elif said := one.body if verb == "list" else one.flood:
+            self._raw(said)
         else:
             name = query["fieldSelector"].removeprefix("metadata.name=")
             self._found(verb, parts.path, name, query)

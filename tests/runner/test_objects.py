@@ -293,6 +293,28 @@ def test_one_attempt_may_not_take_longer_than_its_time(server: Server) -> None:
         assert time.monotonic() - began < 6
 
 
+FLOODS = {
+    "line": b"x" * 65536,
+    "lines": b"x\n" * 9999,
+    "events": b'{"type": "MODIFIED", "object": {"metadata": {"name": "load"}}}\n' * 999,
+    "nothing": b'{"type": "MODIFIED"}\n',
+    "bookmarks": b'{"type": "BOOKMARK", "object": {}}\n' * 999,
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_a_stream_without_end_does_not_outlast_the_wait(server: Server, flood: str) -> None:
+    """Whatever it says, the last line comes in time, and has what is known."""
+    server.put(JOBS, "load", **RUNNING)
+    server.flood = FLOODS[flood]
+    began = time.monotonic()
+    status, lines = test_wait.waited("--timeout=1s", *words(server, "job", "name=load"))
+
+    assert time.monotonic() - began < 10
+    assert 210 == status
+    assert "job://load: the Job is not complete: " in lines[-1]
+
+
 HOSTILE = [
     b"",
     b"{}",

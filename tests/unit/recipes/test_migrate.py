@@ -49,6 +49,20 @@ def test_what_waits_comes_first_and_what_works_has_the_name() -> None:
     )
 
 
+def test_what_waits_can_log_in_and_what_works_sees_nothing_of_it() -> None:
+    """The user and the password are variables of the wait alone."""
+    held = {"secret": {"name": "shop-database", "key": "password"}}
+    login = {"login": {"user": {"value": "shop"}, "password": held}}
+    written = {"tool": "flyway", "container": "app", "database": {"mysql": {"host": "db", **login}}}
+    wait, work = (step["container"] for step in render(written).steps)
+
+    assert "login=INITJECT_LOGIN_0" in wait["args"]
+    assert ["INITJECT_LOGIN_0_USER", "INITJECT_LOGIN_0_PASSWORD"] == [
+        variable["name"] for variable in wait["env"]
+    ]
+    assert not [v for v in work.get("env", ()) if v["name"].startswith("INITJECT")]
+
+
 @pytest.mark.parametrize("tool", [word for word, tool in tools.TOOLS.items() if tool.image])
 def test_a_tool_in_its_own_image_is_its_entry_point(tool: str) -> None:
     """It is given arguments only, a home that it can write, and the folder of its scripts."""
