@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.recipes import fetching
 from tests.unit.recipes.fetching import container, render, said, words
@@ -191,3 +194,18 @@ def test_a_field_of_a_wrong_form_is_refused(written: dict[str, Any], told: str) 
     (found,) = fetching.refused({"from": {"http": FILE}, "to": "/etc/app", **written})
 
     assert found.startswith(told)
+
+
+@given(st.text(st.one_of(st.sampled_from("/@:?#&=%.\\ \n'\"$"), st.characters(codec="utf-8"))))
+def test_whatever_fills_a_path_the_host_stays(text: str) -> None:
+    """And the volume in which the file ends; or the runner refuses it."""
+    written = {**FILE, "url": "https://config.internal:8443/${x}?v=${x}", "file": "${x}"}
+    filled = [word.replace("${x}", text) for word in words(http(written))]
+
+    try:
+        order = orders.read(filled, 1.0)
+    except UsageError:
+        return
+    assert order.name.startswith("https://config.internal:8443/")
+    (to,) = (word for word in filled if word.startswith("to="))
+    assert os.path.normpath(to[3:]).startswith("/run/initject/files")

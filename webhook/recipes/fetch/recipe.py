@@ -109,11 +109,11 @@ def render(written: Fetch, beside: Beside, defaults: Defaults) -> Rendered:
         user=written.user,
         group=written.group,
     )
-    found = next(
-        _SOURCES[field.attribute](source, want)
-        for field in fields(From).values()
-        if (source := getattr(written.from_, field.attribute)) is not None
-    )
+    found = Rendered()  # of a source that could not be read, which is told already
+    for field in fields(From).values():
+        source = getattr(written.from_, field.attribute)
+        if source is not None:
+            found = _SOURCES[field.attribute](source, want)
     return dataclasses.replace(found, findings=(*_findings(written), *found.findings))
 
 
