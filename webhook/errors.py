@@ -4,6 +4,7 @@ InitjectError
 ├── UsageError         the command line or the settings were used wrongly (exit code 2)
 ├── ClusterError       a cluster did not do what was asked (exit code 1)
 ├── NotReadyError      what `initject wait` or `fetch` asks for is not there yet (it asks again)
+├── HopelessError      what `initject wait` waits for has failed, and stays so (exit code 1)
 ├── FetchError         what `initject fetch` was asked for will not come (exit code 1)
 ├── ReviewError        what came in is no AdmissionReview that we can answer (HTTP 400)
 ├── ExpressionError    a CEL expression or template that must not be loaded
@@ -37,6 +38,10 @@ class NotReadyError(InitjectError):
     def __init__(self, what: str, *, after: float = 0.0) -> None:
         super().__init__(what)
         self.after = after
+
+
+class HopelessError(InitjectError):
+    """What is waited for has failed, and asking again is in vain; the text says why."""
 
 
 class FetchError(InitjectError):

@@ -127,6 +127,33 @@ def test_the_recipe_that_is_over_says_for_what(
     assert "dns://nobody.invalid: " in end["message"]
 
 
+def test_a_wait_that_logs_in_ends_when_its_user_is_let_in(
+    installed: Release, space: str, postgres: Database
+) -> None:
+    """The server takes connections, the user comes later; user and password are a Secret's."""
+    postgres.start()
+    host = postgres.named(space)
+    held = {name: {"secret": {"name": "ledger", "key": name}} for name in ("user", "password")}
+    recipe = wait_for(host, timeout="2m")
+    recipe["waitFor"][0]["postgres"]["login"] = held
+    metadata = {"name": "ledger", "namespace": space}
+    data = {"user": "ledger", "password": "battery-staple"}
+    installed.node.api.ensure(
+        {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data}
+    )
+
+    node = run(installed, space, [policy(space, "shop", recipe, volumes=[])], pod(space, "true"))
+    said = 'password authentication failed for user "…"'
+    node.reach(space, "web", lambda pod: "running" in states(pod).get("wait", {}).get("state", {}))
+    until(lambda: said in node.log(space, "web", "wait"), "it waits", seconds=60)
+    postgres.query("create role ledger login password 'battery-staple'")
+    node.reach(space, "web", nodes.succeeded, seconds=60)
+
+    told = node.log(space, "web", "wait")
+    assert f"postgres://{host}:5432/shop: ready after" in told
+    assert ("ledger" in told, "battery" in told) == (False, False)
+
+
 def test_a_database_that_died_has_what_was_committed(postgres: Database) -> None:
     """So a migration that was killed half-way can be looked at, and run again."""
     postgres.start()

@@ -23,6 +23,7 @@ from webhook.inject import ours, scope
 from webhook.inject.decision import Code
 from webhook.policy import index, model, trust
 from webhook.recipes import defaults, migrate, reference, targets, tools
+from webhook.recipes import objects as awaited
 from webhook.recipes.fetch import git, held, objects, oci
 from webhook.recipes.fetch import http as files
 from webhook.recipes.fetch import recipe as fetch
@@ -49,12 +50,18 @@ PARTS: Mapping[type[Any], tuple[str, str]] = {
     targets.Http: ("recipes", "### http"),
     targets.Grpc: ("recipes", "### grpc"),
     targets.Postgres: ("recipes", "### postgres"),
-    targets.Server: ("recipes", "### mysql, redis, mongodb, rabbitmq, kafka"),
+    targets.Mysql: ("recipes", "### mysql"),
+    targets.Redis: ("recipes", "### redis"),
+    targets.Server: ("recipes", "### mongodb, rabbitmq, kafka"),
+    targets.DatabaseLogin: ("recipes", "### login of a database"),
+    awaited.Named: ("recipes", "### job, deployment, statefulSet, pod"),
+    awaited.AnyObject: ("recipes", "### object"),
+    awaited.StatusCondition: ("recipes", "### condition"),
     targets.Tls: ("recipes", "### tls of the others"),
     reference.Held: ("recipes", "## From a Secret or ConfigMap"),
     reference.Key: ("recipes", "### key"),
     migrate.Migrate: ("recipes", "## migrate"),
-    migrate.Value: ("recipes", "### env"),
+    reference.Value: ("recipes", "### env"),
     migrate.Scripts: ("recipes", "### scripts"),
     migrate.Database: ("recipes", "### database"),
     fetch.Fetch: ("recipes", "## fetch"),

@@ -16,7 +16,7 @@ from tests.house import tree
 # and of tests, of clouds' metadata, inside a cluster, placeholders, and identifiers that look like
 # addresses. Where packages come from is the machine's own setting, so no such host is among them.
 HOSTS = re.compile(
-    r"(.*\.)?example(\.(com|org|net))?|.*\.(svc|internal|invalid|test|local)|[a-z0-9-]+|HOST|NAME"
+    r"(.*\.)?example(\.(com|org|net))?|.*\.(svc|internal|invalid|test|local)|[a-z0-9-]+|HOST|NAME|NAMESPACE"
     r"|169\.254\.169\.254|100\.100\.100\.200|(127|10)(\.|\\\.)\d+.*|198\.1[89]\..*|0\.0\.0\.0|\[.*|.*[{$…].*"
     r"|initject\.dev|json-schema\.org|www\.apache\.org|kubernetes\.io|no-color\.org"
 )

@@ -13,7 +13,7 @@ import msgspec
 from webhook import testing
 from webhook.cli import manifests, options
 from webhook.cli.manifests import Scene, Subject
-from webhook.cli.render import diff, problems, verdict
+from webhook.cli.render import diff, problems, rights, verdict
 from webhook.document import write
 from webhook.inject import decide
 from webhook.inject.decision import Decision
@@ -38,15 +38,22 @@ class Result:
 
     @property
     def notes(self) -> list[str]:
-        """What the manifest makes of the pod's waits."""
-        return [] if self.pod is None else waits.notes(self.subject.item.value, self.pod)
+        """What the manifest makes of the pod's waits, and whose rights they take."""
+        if self.pod is None:
+            return []
+        return [*waits.notes(self.subject.item.value, self.pod), *rights.notes(self.needs)]
+
+    @property
+    def needs(self) -> list[rights.Need]:
+        """What the pod needs to see of the cluster."""
+        return rights.needs(self.pod or {}, self.subject.made.namespace)
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=options.PATH, metavar="FILE...")
 @options.decisions
 @options.namespace
-@options.output("diff", "yaml", "json")
+@options.output("diff", "yaml", "json", "rights")
 @options.color
 def command(
     files: Sequence[str],
@@ -58,7 +65,8 @@ def command(
 
     FILE is a file, a folder, or `-` for standard input: Pods, workloads that create pods, Lists,
     and anything else, which passes untouched. `-o yaml` prints all of it, injected, for kubectl
-    apply. A pod that would be denied is no error.
+    apply; `-o rights` the Roles of pods that wait for objects of the cluster. A pod that would be
+    denied is no error.
     """
     scene = manifests.scene(files, options.decided_by(given), namespace=namespace)
     _PRINT[output](scene, results(scene))
@@ -92,6 +100,7 @@ def entry(result: Result) -> dict[str, Any]:
         "warnings": list(decision.warnings),
         "notes": result.notes,
         "reasons": [msgspec.structs.asdict(reason) for reason in decision.reasons],
+        "rights": rights.objects_for(result.needs),
     }
 
 
@@ -111,6 +120,15 @@ def _yaml(scene: Scene, results: Sequence[Result]) -> None:
             click.echo(note, err=True)
 
 
+def _rights(scene: Scene, results: Sequence[Result]) -> None:
+    every = [need for result in results for need in result.needs]
+    click.echo(write.write(rights.objects_for(every)), nl=False)
+    if not every:
+        click.echo("no pod waits for objects of the cluster", err=True)
+    for note in rights.guesses(every):
+        click.echo(note, err=True)
+
+
 def _diff(scene: Scene, results: Sequence[Result]) -> None:
     for result in results:
         title = result.subject.title
@@ -125,7 +143,7 @@ def _diff(scene: Scene, results: Sequence[Result]) -> None:
     click.echo(_summary(scene, results), err=True)
 
 
-_PRINT = {"diff": _diff, "yaml": _yaml, "json": _json}
+_PRINT = {"diff": _diff, "yaml": _yaml, "json": _json, "rights": _rights}
 
 
 def _summary(scene: Scene, results: Sequence[Result]) -> str:

@@ -111,7 +111,7 @@ def propose(
     `force` is true where `optOut: Forbid` binds: then fields that others changed are set again.
     """
     _check_system(policy, subject.spec)
-    if policy.network and subject.spec.get("hostNetwork") is True:
+    if policy.dns and subject.spec.get("hostNetwork") is True:
         _check_names(policy, subject.spec)
     lent = render.lent(subject)
     changed: list[str] = []
@@ -153,7 +153,7 @@ _RESOLVING = ("ClusterFirstWithHostNet", "None")
 def _check_names(policy: Policy, spec: Json) -> None:
     """A pod on its host's network knows no names of the cluster (core/v1 DNSPolicy)."""
     if spec.get("dnsPolicy") not in _RESOLVING:
-        step = next(step for step in policy.steps if step.network)
+        step = next(step for step in policy.steps if step.dns)
         detail = (
             "the pod is on the network of its host, where the cluster's names are not known; "
             "dnsPolicy: ClusterFirstWithHostNet makes them known"

@@ -73,7 +73,7 @@ def _compile(
         last=spec.placement.position == "Last",
         before=_globs(spec.placement.before),
         after=_globs(spec.placement.after),
-        network=bool(expanded.network),
+        dns=bool(expanded.dns),
         meshed=bool(expanded.network) and spec.placement.mesh == "Auto",
         reject_conflict=spec.on_conflict == "Reject",
         reject_error=spec.on_error == "Reject",
@@ -200,6 +200,7 @@ def _steps(
             sidecar=raw.get("restartPolicy") == "Always",
             guarded=any(_is_guarded(hole_path[len(path) :]) for hole_path, _ in holes),
             network=step.name in expanded.network,
+            dns=step.name in expanded.dns,
             place=field(origins.steps[index].path),
             sources=tuple(field(origins.place(hole_path)) for hole_path, _ in holes),
         )

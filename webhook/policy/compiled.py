@@ -88,7 +88,7 @@ class Step:
     `holes` says where templates stand in it, `guarded` that one fills a field which the API server
     checks (a mount path, a name), so that the filled container has to be checked too. `place` is
     the step in the policy as it is written (`steps[0]`), `sources` the field that each hole comes
-    from. `network` says that a recipe talks to others.
+    from. `network` says that a recipe talks to others, `dns` that it does so by names.
     """
 
     name: str
@@ -99,6 +99,7 @@ class Step:
     sidecar: bool
     guarded: bool
     network: bool
+    dns: bool
     place: str
     sources: tuple[str, ...]
 
@@ -145,8 +146,8 @@ class Policy:
     last: bool
     before: tuple[Glob, ...]
     after: tuple[Glob, ...]
-    network: bool  # a recipe of it talks to others
-    meshed: bool  # and goes where a mesh lets it
+    dns: bool  # a recipe of it talks to others by names
+    meshed: bool  # a recipe of it talks to others, and goes where a mesh lets it
     reject_conflict: bool
     reject_error: bool
     forbid_opt_out: bool

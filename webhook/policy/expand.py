@@ -77,12 +77,14 @@ class Origins:
 class Expanded:
     """A spec whose steps all have a `container`.
 
-    `network` names the steps that talk to others. `pulled` says that one has an image of a recipe.
+    `network` names the steps that talk to others, `dns` those that do so by names. `pulled` says
+    that one has an image of a recipe.
     """
 
     spec: model.Spec
     origins: Origins
     network: frozenset[str]
+    dns: frozenset[str]
     pulled: bool
     findings: tuple[Finding, ...]
 
@@ -106,6 +108,7 @@ def expand(spec: model.Spec, defaults: Defaults) -> Expanded:
         ),
         Origins(tuple(o for _, o in steps), tuple(o for _, o in volumes)),
         frozenset(kitchen.network),
+        frozenset(kitchen.dns),
         any(_image(step) in defaults.images for step, _ in steps),
         tuple(kitchen.findings),
     )
@@ -119,6 +122,7 @@ class _Kitchen:
     steps: list[tuple[model.Step, Origin]] = dataclasses.field(default_factory=list)
     volumes: list[tuple[model.Volume, Origin]] = dataclasses.field(default_factory=list)
     network: set[str] = dataclasses.field(default_factory=set)
+    dns: set[str] = dataclasses.field(default_factory=set)
     findings: list[Finding] = dataclasses.field(default_factory=list)
 
     def take(self, step: model.Step, path: Path) -> None:
@@ -146,6 +150,7 @@ class _Kitchen:
             one = self._overridden(one, step, recipe, path) if one.name == step.name else one
             self.steps.append((one, dataclasses.replace(origin, raw={"container": one.container})))
             self.network |= {one.name} if rendered.network else set()
+            self.dns |= {one.name} if rendered.network and rendered.dns else set()
         for volume in volumes:
             self.volumes.append((volume, dataclasses.replace(origin, raw=volume.raw)))
 

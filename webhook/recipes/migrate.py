@@ -12,7 +12,7 @@ from webhook.form.form import Boolean, Choice, Filled, ListOf, MapOf, Pattern, T
 from webhook.form.part import Part, fields, needed, told
 from webhook.recipes import reference, targets, waiting
 from webhook.recipes.defaults import Defaults
-from webhook.recipes.reference import KEY, Key
+from webhook.recipes.reference import VALUE, Value
 from webhook.recipes.rendered import Beside, Raw, Rendered
 from webhook.recipes.targets import Target
 from webhook.recipes.tools import FOLDER, TOOLS, Tool
@@ -39,22 +39,13 @@ _VARIABLE = Pattern(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Value:
-    """What a variable holds: exactly one of the fields."""
-
-    value: str | None = told(Filled(Text(4096, least=0)), "The value itself; nothing secret.")
-    secret: Key | None = told(KEY, "A key of a Secret.")
-    config_map: Key | None = told(KEY, "A key of a ConfigMap.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
     """The database, by what it must answer: exactly one of the fields."""
 
     postgres: targets.Postgres | None = told(
         Part(targets.Postgres), "PostgreSQL, or what speaks like it."
     )
-    mysql: targets.Server | None = told(Part(targets.Server), "MySQL or MariaDB.")
+    mysql: targets.Mysql | None = told(Part(targets.Mysql), "MySQL or MariaDB.")
     mongodb: targets.Server | None = told(Part(targets.Server), "MongoDB.")
     tcp: targets.Tcp | None = told(Part(targets.Tcp), "Any other: its port accepts connections.")
     urls: str | None = told(
@@ -106,7 +97,7 @@ class Migrate:
         ListOf(_WORD, least=1, most=256), "Its arguments, instead of the tool's."
     )
     env: Mapping[str, Value] | None = told(
-        MapOf(Text(256, pattern=_VARIABLE), Part(Value, single=True), most=64),
+        MapOf(Text(256, pattern=_VARIABLE), VALUE, most=64),
         "Variables by their names: the database's address and credentials.",
     )
     scripts: Scripts | None = told(
@@ -202,16 +193,7 @@ def _env(written: Migrate, tool: Tool) -> Iterator[Raw]:
         if name not in given:
             yield {"name": name, "value": text.replace(FOLDER, folder)}
     for name in sorted(given, key=lambda one: ("$(" in (given[one].value or ""), one)):
-        yield _variable(name, given[name])
-
-
-def _variable(name: str, value: Value) -> Raw:
-    if value.secret:
-        return reference.variable(name, value.secret)
-    if value.config_map:
-        key = {"name": value.config_map.name, "key": value.config_map.key}
-        return {"name": name, "valueFrom": {"configMapKeyRef": key}}
-    return {"name": name, "value": value.value}
+        yield reference.variable(name, given[name])
 
 
 def _mounts(written: Migrate, tool: Tool, name: str) -> Iterator[Raw]:

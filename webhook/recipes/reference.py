@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webhook.form import name as names
-from webhook.form.form import Pattern, Text
+from webhook.form.form import Filled, Pattern, Text
 from webhook.form.part import Part, needed, told
 
 NAME = Text(
@@ -26,6 +26,8 @@ KEY_NAME = Text(
     names.MAX_SUBDOMAIN,
     pattern=Pattern(r"^[-._a-zA-Z0-9]+$", "consist of letters, digits, '-', '_' and '.'", "-"),
 )
+ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"  # where every client looks
+TOKEN_SECONDS = 3600  # the API server's default; the kubelet replaces a token in time
 MOUNTS = "/run/initject"  # where recipes mount what they need themselves
 
 
@@ -51,17 +53,24 @@ class Held:
 HELD = Part(Held, single=True)
 
 
-def variable(name: str, secret: Key) -> dict[str, Any]:
-    """An entry of `env` that takes its value from a Secret when the container starts."""
-    return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret.name, "key": secret.key}}}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """What a variable holds: exactly one of the fields."""
+
+    value: str | None = told(Filled(Text(4096, least=0)), "The value itself; nothing secret.")
+    secret: Key | None = told(KEY, "A key of a Secret.")
+    config_map: Key | None = told(KEY, "A key of a ConfigMap.")
 
 
-def held(name: str, of: Held) -> dict[str, Any]:
-    """An entry of `env` that takes its value from a Secret or a ConfigMap."""
-    if of.secret:
-        return variable(name, of.secret)
-    key = {"name": of.config_map.name, "key": of.config_map.key} if of.config_map else {}
-    return {"name": name, "valueFrom": {"configMapKeyRef": key}}
+VALUE = Part(Value, single=True)
+
+
+def variable(name: str, of: Value | Held) -> dict[str, Any]:
+    """An entry of `env`, which takes what is held when the container starts."""
+    for source, key in (("secretKeyRef", of.secret), ("configMapKeyRef", of.config_map)):
+        if key:
+            return {"name": name, "valueFrom": {source: {"name": key.name, "key": key.key}}}
+    return {"name": name, "value": of.value if isinstance(of, Value) else None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,4 +99,32 @@ def file(volume: str, held: Held) -> File:
         f"{folder}/value",
         {"name": volume, **source},
         {"name": volume, "mountPath": folder, "readOnly": True},
+    )
+
+
+def account(volume: str) -> File:
+    """The pod's service account as a folder: token, CA and namespace, as every pod has it.
+
+    In a volume of its own, for the pod or the account may say `automountServiceAccountToken: false`
+    of all other containers. Source: the ServiceAccount plugin of the API server, whose own volume
+    of that kind is left out where a container has a mount at that path.
+    """
+    sources = [
+        {"serviceAccountToken": {"path": "token", "expirationSeconds": TOKEN_SECONDS}},
+        {
+            "configMap": {
+                "name": "kube-root-ca.crt",
+                "items": [{"key": "ca.crt", "path": "ca.crt"}],
+            }
+        },
+        {
+            "downwardAPI": {
+                "items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]
+            }
+        },
+    ]
+    return File(
+        ACCOUNT,
+        {"name": volume, "projected": {"sources": sources}},
+        {"name": volume, "mountPath": ACCOUNT, "readOnly": True},
     )

@@ -28,12 +28,14 @@ class Rendered:
 
     The step that does the work has the name of the written one; those that help it, before or after
     it, are named `<step>-<kind>`. `network` says that they talk to others, and so need the pod's
-    network to work. `findings` are what is wrong with the recipe, their paths below its field.
+    network to work; `dns` that they do so by names. `findings` are what is wrong with the recipe,
+    their paths below its field.
     """
 
     steps: tuple[Raw, ...] = ()
     volumes: tuple[Raw, ...] = ()
     network: bool = True
+    dns: bool = True
     findings: tuple[Finding, ...] = ()
 
 

@@ -1,21 +1,15 @@
-"""What can be waited for, as it is written in a policy, and the words that the runner takes for it.
-
-Every value stands in a word of its own behind `name=`, so that what fills a template cannot become
-another option.
-"""
+"""What can be waited for, as it is written in a policy."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
-from webhook.document.problem import Finding
 from webhook.form.form import Boolean, Choice, Filled, Integer, ListOf, MapOf, Text
-from webhook.form.part import Part, fields, needed, told
-from webhook.recipes import address
-from webhook.recipes.reference import HELD, File, Held, file
+from webhook.form.part import Part, needed, told
+from webhook.recipes import objects
+from webhook.recipes.reference import HELD, VALUE, Held, Value
 
 _HOST = Filled(Text(253))
 _PORT = Filled(Integer(32))
@@ -39,6 +33,18 @@ class Tls:
 
 _TLS = Part(Tls)
 _SPOKEN = "Speak TLS; without it, plain text."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseLogin:
+    """Who logs in."""
+
+    user: Value | None = told(VALUE, "The user. Redis has one without a name.")
+    password: Held = needed(HELD, "The password.")
+
+
+_LOGIN = Part(DatabaseLogin)
+_LET_IN = "Who logs in: ready when this user is let in and can query."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,12 +116,34 @@ class Grpc:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Postgres:
-    """A PostgreSQL server that takes connections, as pg_isready means it."""
+    """A PostgreSQL server that takes connections, as pg_isready means it, or lets a user in."""
 
     host: str = needed(_HOST, "The name or address of the host.")
     port: int | str = told(_PORT, "The port.", default=5432)
     database: str | None = told(_TEXT, "The database to ask for.")
-    user: str | None = told(_TEXT, "The user to ask as; nobody logs in.")
+    user: str | None = told(_TEXT, "The user to ask as, where nobody logs in.")
+    login: DatabaseLogin | None = told(_LOGIN, _LET_IN)
+    tls: Tls | None = told(_TLS, _SPOKEN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mysql:
+    """A MySQL or MariaDB server that takes connections, or lets a user in."""
+
+    host: str = needed(_HOST, "The name or address of the host.")
+    port: int | str = told(_PORT, "The port.", default=3306)
+    database: str | None = told(_TEXT, "The database in which the login may query.")
+    login: DatabaseLogin | None = told(_LOGIN, _LET_IN)
+    tls: Tls | None = told(_TLS, _SPOKEN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redis:
+    """A Redis server that has loaded its data, or lets a user in."""
+
+    host: str = needed(_HOST, "The name or address of the host.")
+    port: int | str = told(_PORT, "The port.", default=6379)
+    login: DatabaseLogin | None = told(_LOGIN, _LET_IN)
     tls: Tls | None = told(_TLS, _SPOKEN)
 
 
@@ -129,6 +157,7 @@ class Server:
 
 
 _SERVER = Part(Server)
+_OBJECT = Part(objects.Named)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,11 +172,24 @@ class Target:
     postgres: Postgres | None = told(
         Part(Postgres), "A PostgreSQL server that takes connections, as pg_isready means it."
     )
-    mysql: Server | None = told(_SERVER, "A MySQL or MariaDB server that takes connections.")
-    redis: Server | None = told(_SERVER, "A Redis server that has loaded its data.")
+    mysql: Mysql | None = told(Part(Mysql), "A MySQL or MariaDB server that takes connections.")
+    redis: Redis | None = told(Part(Redis), "A Redis server that has loaded its data.")
     mongodb: Server | None = told(_SERVER, "A MongoDB server that can be read from.")
     rabbitmq: Server | None = told(_SERVER, "A RabbitMQ server that begins AMQP's handshake.")
     kafka: Server | None = told(_SERVER, "A Kafka broker that answers.")
+    job: objects.Named | None = told(
+        _OBJECT, "A Job that is complete; one that has failed ends the wait."
+    )
+    deployment: objects.Named | None = told(
+        _OBJECT, "A Deployment that is rolled out, as `kubectl rollout status` means it."
+    )
+    stateful_set: objects.Named | None = told(
+        _OBJECT, "A StatefulSet that is rolled out, as `kubectl rollout status` means it."
+    )
+    pod: objects.Named | None = told(_OBJECT, "A pod that is Ready, or has succeeded.")
+    object: objects.AnyObject | None = told(
+        Part(objects.AnyObject), "An object of any kind that has a condition."
+    )
     urls: str | None = told(
         Filled(Text(4096)),
         "Targets as URLs, separated by commas, such as `tcp://db:5432, http://auth/healthz`: the "
@@ -156,103 +198,3 @@ class Target:
 
 
 FORM = ListOf(Part(Target, single=True), least=1, most=16)
-
-
-class WrongError(ValueError):
-    """What is wrong with a field of a target."""
-
-    def __init__(self, what: str, field: str = "url") -> None:
-        super().__init__(what)
-        self.field, self.what = field, what
-
-
-@dataclass(slots=True)
-class Asked:
-    """What a waiting container needs: the words behind its options, variables and files.
-
-    `findings` have paths below the list of targets. `name` is the step's, and begins the names of
-    the volumes.
-    """
-
-    name: str
-    words: list[str] = field(default_factory=list)
-    env: list[dict[str, Any]] = field(default_factory=list)
-    files: list[File] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-
-    def add(self, index: int, target: Target) -> None:
-        """One more target, the `index`-th of the list."""
-        kind = next(k for k in fields(Target) if getattr(target, _attribute(k)) is not None)
-        try:
-            self.words += self._words(kind, getattr(target, _attribute(kind)))
-        except WrongError as error:
-            self.findings.append(Finding((index, kind, error.field), error.what))
-
-    def _words(self, kind: str, target: Any) -> Iterator[str]:
-        if kind == "urls":
-            yield f"--targets={target}"
-        elif isinstance(target, Http):
-            yield from self._http(target)
-        elif isinstance(target, Grpc) and target.tls:
-            yield "grpcs"
-            yield from self._options(dataclasses.replace(target, tls=None))
-            yield from self._options(target.tls)
-        else:
-            yield kind
-            yield from self._options(target)
-
-    def _http(self, target: Http) -> Iterator[str]:
-        try:
-            url = address.split(target.url)
-        except ValueError as error:
-            raise WrongError(str(error)) from None
-        if url.scheme not in ("http", "https"):
-            what = f"is of the scheme {url.scheme}, not http or https"
-            raise WrongError(what)
-        yield url.scheme
-        parts = ((name, getattr(url, name)) for name in ("host", "port", "path", "query"))
-        wanted = ((name, getattr(target, name)) for name in ("method", "status", "body"))
-        yield from (f"{name}={value}" for name, value in (*parts, *wanted) if value)
-        for name, entries in (("header", target.headers), ("expect", target.expect)):
-            yield from (f"{name}={key}: {value}" for key, value in sorted((entries or {}).items()))
-        if target.headers_from:
-            yield f"header-file={self._file(target.headers_from, 'headers')}"
-        if target.tls:
-            yield from self._options(target.tls)
-
-    def _options(self, part: Any) -> Iterator[str]:
-        """`name=value` for each field that says something else than its default."""
-        kind: Any = type(part)
-        for name, one in fields(kind).items():
-            value = getattr(part, one.attribute)
-            if isinstance(value, Tls):
-                yield "tls=true"
-                yield from self._options(value)
-            elif isinstance(value, Held):
-                if not part.verify:
-                    what = "stands beside verify: false, which trusts everybody"
-                    raise WrongError(what, name)
-                yield f"{name}={self._file(value, name)}"
-            elif isinstance(value, bool):
-                yield from [f"{name}={str(value).lower()}"] if value != one.default else []
-            elif value is not None:
-                yield f"{name}={value}"
-
-    def _file(self, held: Held, kind: str) -> str:
-        """The path of a held value."""
-        volume = f"{self.name}-{kind}-{len(self.files)}"
-        wanted = file(volume, held)
-        self.files.append(wanted)
-        return wanted.path
-
-
-def _attribute(name: str) -> str:
-    return fields(Target)[name].attribute
-
-
-def asked(name: str, targets: tuple[Target, ...]) -> Asked:
-    """What the step of that name needs to wait for all these targets."""
-    found = Asked(name)
-    for index, target in enumerate(targets):
-        found.add(index, target)
-    return found

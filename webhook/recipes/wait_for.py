@@ -6,8 +6,9 @@ from webhook.recipes import targets, waiting
 
 FORM = targets.FORM
 DESCRIPTION = (
-    "Wait until all of these are there, or with `mode: any` one of them. Nothing but the network "
-    "is needed; a database that asks for a password is there."
+    "Wait until all of these are there, or with `mode: any` one of them. A database that asks for "
+    "a password is there, unless a login is written; objects of the cluster need a Role for the "
+    "pod's service account."
 )
 BESIDE = ("timeout", "mode", "exitCode")
 

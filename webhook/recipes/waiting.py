@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from webhook.recipes import targets
+from webhook.recipes import asked
 from webhook.recipes.defaults import Defaults
 from webhook.recipes.rendered import Beside, Rendered
 from webhook.recipes.targets import Target
@@ -17,7 +17,7 @@ def rendered(written: tuple[Target, ...], beside: Beside, defaults: Defaults) ->
 
     Findings have paths below the list of targets.
     """
-    asked = targets.asked(beside.name, written)
+    needs = asked.asked(beside.name, written)
     args = [f"--timeout={beside.timeout or TIMEOUT}"]
     if beside.mode is not None:
         args.append(f"--mode={beside.mode}")
@@ -25,15 +25,16 @@ def rendered(written: tuple[Target, ...], beside: Beside, defaults: Defaults) ->
     container: dict[str, Any] = {
         "image": defaults.runner,
         "command": ["initject", "wait"],
-        "args": [*args, f"--exit-code={code}", *asked.words],
+        "args": [*args, f"--exit-code={code}", *needs.words],
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
-    if asked.env:
-        container["env"] = asked.env
-    if asked.files:
-        container["volumeMounts"] = [one.mount for one in asked.files]
+    if needs.env:
+        container["env"] = needs.env
+    if needs.files:
+        container["volumeMounts"] = [one.mount for one in needs.files]
     return Rendered(
         steps=({"name": beside.name, "os": beside.os, "container": container},),
-        volumes=tuple(one.volume for one in asked.files),
-        findings=tuple(asked.findings),
+        volumes=tuple(one.volume for one in needs.files),
+        dns=needs.dns,
+        findings=tuple(needs.findings),
     )

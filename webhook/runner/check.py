@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from webhook.runner.address import Address
 from webhook.runner.deadline import Deadline
@@ -12,9 +12,25 @@ from webhook.runner.deadline import Deadline
 if TYPE_CHECKING:
     from webhook.runner.trust import Trust
 
-# Looks once: returns when the target is ready, raises NotReadyError with the reason otherwise, ends
-# by the deadline. May be called again.
+# Looks once: returns when the target is ready, raises NotReadyError with the reason otherwise, or
+# HopelessError where it will never be; ends by the deadline. May be called again.
 Check = Callable[[Deadline], None]
+
+
+@runtime_checkable
+class Follower(Protocol):
+    """A check of a target that tells by itself when something changes."""
+
+    def __call__(self, deadline: Deadline) -> None:
+        """Looks once."""
+
+    def follow(self, deadline: Deadline, attempt: float, say: Callable[[str], None]) -> None:
+        """Returns when the target is ready, and tells `say` each reason until then.
+
+        Each question has `attempt` seconds for its answer. Raises NotReadyError to be begun again
+        after a rest, and HopelessError.
+        """
+
 
 TLS = ("ca", "name", "verify")  # the options of a target under TLS
 MAYBE = ("tls", *TLS)  # of one where TLS is chosen

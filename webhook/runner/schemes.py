@@ -24,4 +24,9 @@ SCHEMES: Mapping[str, str] = {
     "amqp": "rabbitmq",
     "amqps": "rabbitmq",
     "kafka": "kafka",
+    "job": "object",
+    "deployment": "object",
+    "statefulset": "object",
+    "pod": "object",
+    "object": "object",
 }

@@ -23,6 +23,7 @@ Event = Seen | signal.Signals
 # Attempts end with the deadline themselves; this is for what they then still have to say.
 LAST_WORDS = 0.2
 SIGNALLED = 128  # and the signal's number, as a shell reports it
+FAILED = 1  # as of any program; a `podFailurePolicy` tells it from having given up
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,15 @@ class Plan:
 
 @dataclass(slots=True)
 class _State:
-    """What is known so far: of each target the last reason, None before the first."""
+    """What is known so far: of each target the last reason, None before the first.
+
+    `lost` are the numbers of those that will never be ready.
+    """
 
     plan: Plan
     began: float = field(default_factory=time.monotonic)
     reasons: list[str | None] = field(default_factory=list)
+    lost: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.reasons = [None for _ in self.plan.targets]
@@ -69,8 +74,16 @@ class _State:
     def done(self) -> bool:
         return not self.waiting or (self.plan.mode == "any" and bool(self.ready))
 
+    @property
+    def hopeless(self) -> bool:
+        """Whether what is needed will never be there."""
+        enough = len(self.reasons) if self.plan.mode == "any" else 1
+        return len(self.lost) >= enough
+
     def take(self, seen: Seen) -> str:
         """The line about a change, or nothing."""
+        if seen.hopeless:
+            self.lost.add(seen.number)
         if self.reasons[seen.number] == seen.reason:
             return ""
         self.reasons[seen.number] = seen.reason
@@ -80,40 +93,40 @@ class _State:
 def run(plan: Plan, say: Say) -> int:
     """Waits; says what changes and the last line, and returns the exit status.
 
-    0: ready. `plan.exit_code`: the time is over. 128 and its number: a signal came. Must be called
-    in the main thread, where signals arrive.
+    0: ready. 1: never will be. `plan.exit_code`: the time is over. 128 and its number: a signal
+    came. Must be called in the main thread, where signals arrive.
     """
     state = _State(plan)
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
     with _signals(events):
-        status = _until_over(state, events, say)
-    if status == 0:
-        last = report.ready(state.ready, state.seconds)
-    else:
-        over = "gave up" if status == plan.exit_code else "was stopped"
+        over, status = _until_over(state, events, say)
+    if over:
         last = report.given_up(over, state.waiting, state.seconds)
+    else:
+        last = report.ready(state.ready, state.seconds)
     say(last)
     if failed := report.leave(f"initject wait: {last}", plan.message):
         say(failed)
     return status
 
 
-def _until_over(state: _State, events: queue.SimpleQueue[Event], say: Say) -> int:
+def _until_over(state: _State, events: queue.SimpleQueue[Event], say: Say) -> tuple[str, int]:
+    """How it ended where not all is ready, and the status."""
     plan = state.plan
     deadline = Deadline(state.began + plan.timeout)
     for number, target in enumerate(plan.targets):
         Watch(number, target, deadline, plan.attempt).start(events.put)
-    while not state.done:
+    while not (state.done or state.hopeless):
         left = deadline.at + LAST_WORDS - time.monotonic()
         try:
             event = events.get(timeout=max(left, 0))
         except queue.Empty:
-            return plan.exit_code
+            return "gave up", plan.exit_code
         if isinstance(event, signal.Signals):
-            return SIGNALLED + event
+            return "was stopped", SIGNALLED + event
         if line := state.take(event):
             say(line)
-    return 0
+    return ("", 0) if state.done else ("failed", FAILED)
 
 
 @contextmanager

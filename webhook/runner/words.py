@@ -28,6 +28,8 @@ _FURTHER: Mapping[str, tuple[str, ...]] = {
     "mysql": ("database",),
     "grpc": ("service",),
 }
+_OBJECT = "object"
+_OBJECTS = ("url", "name", "namespace")  # the place of one, in place of a host
 # Characters that stay as they are in a path and in a query (RFC 3986, 3.3 and 3.4); any other is
 # percent-encoded, hence it is what it says. A % stays: it is written as in a URL.
 _PATH, _QUERY = "/%:@!$&'()*+,;=~", "/%:@!$&'()*+,;=~?"
@@ -69,11 +71,13 @@ def parse(group: Group) -> Address:
     fields = tuple((name, value) for name, value in group.fields if value)
     _plain(group.kind, fields)
     module = SCHEMES.get(group.kind, "")
-    places = (*_PLACE, *_FURTHER.get(module, ()))
+    places = _OBJECTS if module == _OBJECT else (*_PLACE, *_FURTHER.get(module, ()))
     options = tuple((name, value) for name, value in fields if name not in places)
     said = _once(group.kind, [(name, value) for name, value in fields if name in places])
     if "url" in said:
         return replace(_url(group.kind, module, said), options=options)
+    if module == _OBJECT:
+        return Address(group.kind, *_object(group.kind, said), options=options)
     host, port = _host(group.kind, said), _port(group.kind, said)
     return Address(group.kind, host, port, _path(said), _query(said), options)
 
@@ -105,6 +109,14 @@ def _url(kind: str, module: str, said: Mapping[str, str]) -> Address:
         fitting = " or ".join(f"{s}://" for s, m in SCHEMES.items() if m == module)
         _refuse(kind, f"url is of another kind; write one with {fitting or 'a kind that there is'}")
     return found
+
+
+def _object(kind: str, said: Mapping[str, str]) -> tuple[str, None, str]:
+    """The parts of `job://NAMESPACE/NAME`, or of `job://NAME`."""
+    name, namespace = said.get("name", ""), said.get("namespace", "")
+    if not name or "/" in name + namespace:
+        _refuse(kind, "has no name that an object can have; add name=NAME")
+    return (namespace, None, f"/{name}") if namespace else (name, None, "")
 
 
 def _host(kind: str, said: Mapping[str, str]) -> str:

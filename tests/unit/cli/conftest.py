@@ -100,11 +100,11 @@ def world(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> World:
 
 @pytest.fixture
 def preview(world: World) -> Callable[..., Ran]:
-    """`initject preview` with the policy above, of the texts given as files."""
-    policy = world.write("policies/database.yaml", POLICY)
+    """`initject preview` with the policy above, or another, of the texts given as files."""
 
-    def run(*texts: str, options: tuple[str, ...] = ()) -> Ran:
+    def run(*texts: str, policy: str = POLICY, options: tuple[str, ...] = ()) -> Ran:
+        path = world.write("policies/database.yaml", policy)
         files = [world.write(f"{n}.yaml", text) for n, text in enumerate(texts)]
-        return world.run("preview", "--policies", policy, *options, *files)
+        return world.run("preview", "--policies", path, *options, *files)
 
     return run

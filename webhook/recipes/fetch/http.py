@@ -86,7 +86,7 @@ def render(written: Download, want: Want) -> Rendered:
         f"max-size={written.max_size or want.size}",
         *_unpacking(written, want),
     ]
-    env = [reference.held(f"HEADER_{index}", held) for index, (_, held) in enumerate(headers)]
+    env = [reference.variable(f"HEADER_{index}", held) for index, (_, held) in enumerate(headers)]
     return Rendered(
         steps=(want.step(want.name, want.runner(words, [ca.mount] if ca else [], env)),),
         volumes=(want.room(), *([ca.volume] if ca else [])),

@@ -119,7 +119,7 @@ class _Asked:
         for option, value in options.items():
             name = f"{_SOURCE}{option.upper()}"
             if isinstance(value, Held):
-                self.env.append(reference.held(name, value))
+                self.env.append(reference.variable(name, value))
             elif value is not None:
                 self.env.append({"name": name, "value": value})
 
