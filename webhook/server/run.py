@@ -28,6 +28,7 @@ from webhook.inject.decide import decide
 from webhook.inject.decision import Options
 from webhook.policy import glob
 from webhook.server import app, drain
+from webhook.server.cycle import Application
 from webhook.server.limits import Connection, Limits
 from webhook.server.mutate import Mutate
 from webhook.server.reload import Authored, Certificate, keep_following
@@ -100,7 +101,7 @@ class Server:
         self._signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
         self._limits = _limits(settings)
         validate = Validate(metrics=metrics, body_bytes=self._limits.body_bytes)
-        front = app.front(self._mutate(), validate)
+        front = app.Front(self._mutate(), validate)
         self._main = self._listener(front, doors, certificate.context)
         self._side = self._listener(app.side(lambda: self._not_ready, self._numbers), side, None)
 
@@ -181,7 +182,7 @@ class Server:
         )
 
     def _listener(
-        self, application: app.Application, sock: socket.socket, tls: ssl.SSLContext | None
+        self, application: Application, sock: socket.socket, tls: ssl.SSLContext | None
     ) -> drain.Listener:
         config = Config(
             application, log_config=None, lifespan="off", ws="none", proxy_headers=False
