@@ -34,7 +34,7 @@ from webhook.inject.decision import Decision, Options
 from webhook.policy.namespace import Namespace
 from webhook.review.request import Request
 from webhook.server import app, drain, tls
-from webhook.server.cycle import Application
+from webhook.server.answer import Application
 from webhook.server.limits import Connection, Limits
 from webhook.server.mutate import Mutate, Source
 from webhook.server.validate import Validate

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from webhook.server import health
-from webhook.server.cycle import Answer, Application
+from webhook.server.answer import Answer, Application
 from webhook.server.post import Post
 from webhook.telemetry.instruments import MUTATE, VALIDATE
 

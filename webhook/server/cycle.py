@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sized
+from collections.abc import Callable, Coroutine, Generator, Iterable, Sized
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -16,16 +16,10 @@ import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from webhook.server.answer import Application, AtOnce
+
 _START = "http.response.start"
 CLOSE = (b"connection", b"close")  # the only value of that header that any application here sends
-
-
-Headers = tuple[tuple[bytes, bytes], ...]
-Answer = tuple[int, Headers, bytes]  # status, headers, body
-Application = Callable[[Any, Any, Any], Awaitable[None]]  # ASGI
-# What an application may know beside ASGI: to answer a scope and its whole body without waiting.
-# An application stands for an answer that has to be waited for.
-AtOnce = Callable[[Any, bytes], Answer | Application]
 
 
 class Connection(Protocol):

@@ -19,7 +19,8 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from webhook.server.cycle import AtOnce, Cycle, Flow, begin, target
+from webhook.server.answer import AtOnce
+from webhook.server.cycle import Cycle, Flow, begin, target
 
 OBJECT_BYTES = 3 * 1024 * 1024  # the API server's own limit of a request (MaxRequestBodyBytes)
 ENVELOPE_BYTES = 1024 * 1024  # what stands around the objects in a review: always far less

@@ -12,7 +12,7 @@ from typing import Any
 from webhook.errors import ReviewError
 from webhook.review import codec, response
 from webhook.review.request import Request
-from webhook.server.cycle import Answer, Application
+from webhook.server.answer import Answer, Application
 from webhook.telemetry import Metrics
 
 log = logging.getLogger("webhook.server.post")

@@ -28,7 +28,7 @@ from webhook.inject.decide import decide
 from webhook.inject.decision import Options
 from webhook.policy import glob
 from webhook.server import app, drain
-from webhook.server.cycle import Application
+from webhook.server.answer import Application
 from webhook.server.limits import Connection, Limits
 from webhook.server.mutate import Mutate
 from webhook.server.reload import Authored, Certificate, keep_following
