@@ -85,15 +85,15 @@ def finished(draft: Draft, options: Options, *, enforcing: bool) -> Decision:
     if not _has_room(draft.whole.annotations, annotations):
         return _without_room(draft)
     audit = _audit_annotations(draft)
-    blocks = [_block(proposal) for proposal in draft.applied]
+    blocks = [_block(proposal.policy) for proposal in draft.applied]
     arrangement = place.arrange(list(draft.so_far.init), blocks, options.keep_first)
     for key, clause in arrangement.contradictions:
         draft.reasons.append(Reason(Code.PLACEMENT, key, "placement", clause))
         draft.warnings.append(f"initject policy {key}: placement: {clause}")
     operations, after = patch.build(
-        draft.whole.pod, draft.so_far, draft.applied, arrangement, annotations
+        draft.whole, draft.so_far, draft.applied, arrangement, annotations
     )
-    if any(proposal.policy.sized for proposal in draft.applied):
+    if True in [proposal.policy.sized for proposal in draft.applied]:
         draft.reasons += _costs(draft.whole.pod, after)
     return Decision(
         patch=operations,
@@ -155,8 +155,8 @@ def _denied(draft: Draft) -> Decision:
     )
 
 
-def _block(proposal: Proposal) -> place.Block:
-    policy = proposal.policy
+@lru_cache(maxsize=4096)
+def _block(policy: Policy) -> place.Block:
     return place.Block(policy.key, policy.names, policy.last, policy.before, policy.after)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from webhook.errors import PatchError
 from webhook.inject import apply, ours
-from webhook.inject.match import mapping
+from webhook.inject.match import Subject, mapping
 from webhook.inject.place import Arrangement
 from webhook.inject.plan import Proposal, Standing
 from webhook.inject.render import Item
@@ -31,7 +31,7 @@ Annotations = Mapping[str, str | None]
 
 
 def build(
-    pod: Json,
+    whole: Subject,
     so_far: Standing,
     proposals: Sequence[Proposal],
     arrangement: Arrangement,
@@ -47,24 +47,18 @@ def build(
     for proposal in proposals:
         items.update(zip(proposal.policy.names, proposal.containers, strict=True))
         volumes += proposal.volumes
-    mounts = _fresh_mounts(proposals) if volumes else {}
-    theirs = mapping(mapping(pod.get("metadata")).get("annotations"))
+    theirs = mapping(whole.metadata.get("annotations"))
     if so_far.inits or volumes or not theirs or ours.is_marked(theirs):
-        patch = Patch(
-            (
-                *_init_containers(so_far.inits, items, arrangement),
-                *(_volumes(so_far.volume_list, volumes) if volumes else ()),
-                *(_mounts(so_far.containers, mounts) if mounts else ()),
-                *_annotations(pod, annotations),
-            )
+        patch, target = _of_any(
+            whole.pod, so_far, proposals, items, volumes, arrangement, annotations
         )
     else:  # most pods: what they get depends on nothing else of them
         fresh = tuple([items[name] for name in arrangement.order])
         patch = _of_fresh(fresh, *annotations.items())
+        target = _fresh_target(whole, fresh, annotations)
     if not patch:
-        return NO_PATCH, pod
-    target = _target(pod, so_far, items, volumes, mounts, arrangement, annotations)
-    if apply.apply(pod, patch) != target:
+        return NO_PATCH, whole.pod
+    if apply.apply(whole.pod, patch) != target:
         what = "the patch does not make the planned pod"
         raise PatchError(what)
     return patch, target
@@ -79,6 +73,35 @@ def _of_fresh(items: tuple[Item, ...], *annotations: tuple[str, str | None]) -> 
     if items:
         operations.insert(0, _add("/spec/initContainers", [item.final for item in items]))
     return Patch(operations)
+
+
+def _fresh_target(whole: Subject, items: Sequence[Item], annotations: Annotations) -> Json:
+    """The planned pod of `_of_fresh`, made without the operations."""
+    spec = {**whole.spec, "initContainers": [i.final for i in items]} if items else whole.spec
+    said = {name: text for name, text in annotations.items() if text}
+    metadata = {**whole.metadata, "annotations": {**whole.metadata["annotations"], **said}}
+    return {**whole.pod, "metadata": metadata, "spec": spec}
+
+
+def _of_any(
+    pod: Json,
+    so_far: Standing,
+    proposals: Sequence[Proposal],
+    items: Mapping[str, Item],
+    volumes: Sequence[Item],
+    arrangement: Arrangement,
+    annotations: Annotations,
+) -> tuple[Patch, Json]:
+    """The patch of a pod whatever stands in it, and the planned pod, made without the patch."""
+    mounts = _fresh_mounts(proposals) if volumes else {}
+    operations = (
+        *_init_containers(so_far.inits, items, arrangement),
+        *(_volumes(so_far.volume_list, volumes) if volumes else ()),
+        *(_mounts(so_far.containers, mounts) if mounts else ()),
+        *_annotations(pod, annotations),
+    )
+    target = _target(pod, so_far, items, volumes, mounts, arrangement, annotations)
+    return Patch(operations), target
 
 
 def _init_containers(
