@@ -158,9 +158,9 @@ def _consider(policies: Iterable[Policy], views: Views, draft: Draft, options: O
             draft.leave_out(policy, error)
             continue
         if policy.audit:
-            names = ", ".join(policy.names)
             draft.audited.append(policy.key)
-            draft.reasons.append(Reason(Code.AUDITED, policy.key, detail=f"would inject {names}"))
+            detail = f"would inject {policy.listed}"
+            draft.reasons.append(Reason(Code.AUDITED, policy.key, detail=detail))
         else:
             draft.apply(proposal)
 

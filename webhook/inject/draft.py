@@ -38,7 +38,7 @@ class Draft(msgspec.Struct):
         policy = proposal.policy
         self.applied.append(proposal)
         self.so_far.reserve(proposal)
-        self.reasons.append(_applied(policy))
+        self.reasons.append(Reason(Code.APPLIED, policy.key, "", policy.listed))
         for what in proposal.changed:
             left = Reason(Code.CHANGED, policy.key, what, "changed by others, left as it is")
             self.reasons.append(left)
@@ -56,11 +56,6 @@ class Draft(msgspec.Struct):
             self.warnings.append(
                 f"initject left out policy {policy.key}: {error.field}: {error.detail}"
             )
-
-
-@lru_cache(maxsize=4096)
-def _applied(policy: Policy) -> Reason:
-    return Reason(Code.APPLIED, policy.key, "", ", ".join(policy.names))
 
 
 def start(whole: Subject, marker: ours.Marker) -> Draft:
@@ -84,16 +79,19 @@ def finished(draft: Draft, options: Options, *, enforcing: bool) -> Decision:
     }
     if not _has_room(draft.whole.annotations, annotations):
         return _without_room(draft)
-    audit = _audit_annotations(draft)
-    blocks = [_block(proposal.policy) for proposal in draft.applied]
-    arrangement = place.arrange(list(draft.so_far.init), blocks, options.keep_first)
+    together = _together(tuple([proposal.policy for proposal in draft.applied]))
+    audit = _audit_annotations(draft, together.keys)
+    arrangement = together.alone
+    if draft.so_far.init:
+        current = list(draft.so_far.init)
+        arrangement = place.arrange(current, together.blocks, options.keep_first)
     for key, clause in arrangement.contradictions:
         draft.reasons.append(Reason(Code.PLACEMENT, key, "placement", clause))
         draft.warnings.append(f"initject policy {key}: placement: {clause}")
     operations, after = patch.build(
         draft.whole, draft.so_far, draft.applied, arrangement, annotations
     )
-    if True in [proposal.policy.sized for proposal in draft.applied]:
+    if together.sized:
         draft.reasons += _costs(draft.whole.pod, after)
     return Decision(
         patch=operations,
@@ -155,17 +153,33 @@ def _denied(draft: Draft) -> Decision:
     )
 
 
-@lru_cache(maxsize=4096)
-def _block(policy: Policy) -> place.Block:
-    return place.Block(policy.key, policy.names, policy.last, policy.before, policy.after)
+class _Together(msgspec.Struct, frozen=True):
+    """What the policies that apply to a pod come to: their keys, and how their blocks stand where
+    there are no others. `sized` says that one of them writes resources."""
+
+    keys: str
+    blocks: tuple[place.Block, ...]
+    alone: place.Arrangement
+    sized: bool
 
 
-def _audit_annotations(draft: Draft) -> dict[str, str]:
+@lru_cache(maxsize=256)
+def _together(policies: tuple[Policy, ...]) -> _Together:
+    blocks = tuple(place.Block(p.key, p.names, p.last, p.before, p.after) for p in policies)
+    return _Together(
+        ",".join([policy.key for policy in policies]),
+        blocks,
+        place.arrange((), blocks),
+        any(policy.sized for policy in policies),
+    )
+
+
+def _audit_annotations(draft: Draft, injected: str) -> dict[str, str]:
     """The same in both calls of an admission: a second one cannot overwrite the first."""
-    applied = [proposal.policy.key for proposal in draft.applied]
-    if not draft.skipped and not draft.audited:
-        return {"injected": ",".join(applied)} if applied else {}
-    return _stated({"injected": applied, "skipped": draft.skipped, "audited": draft.audited})
+    audit = {"injected": injected} if injected else {}
+    if draft.skipped or draft.audited:
+        audit |= _stated({"skipped": draft.skipped, "audited": draft.audited})
+    return audit
 
 
 def _stated(lists: Mapping[str, Collection[str]]) -> dict[str, str]:

@@ -204,17 +204,26 @@ class Connection(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         """A part of the target."""
         self.url += url
-        self.size += len(url)
-        if self.size > self.most:
+        if len(self.url) > self.most:
             raise _TooLargeError
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or a trailer after the body."""
-        self.size = size = self.size + len(name) + len(value) + 4
-        if size > self.most:
-            raise _TooLargeError
         if self.in_header:
             self.headers.append((name.lower(), value))
+            if self.received <= self.most:  # so no header in it can be longer
+                return
+        self._weigh(name, value)
+
+    def _weigh(self, name: bytes, value: bytes) -> None:
+        """Count a header that came with so much else that the sum may be too large."""
+        if self.size:
+            self.size += len(name) + len(value) + 4
+        else:
+            headers = self.headers if self.in_header else [*self.headers, (name, value)]
+            self.size = len(self.url) + sum(len(n) + len(v) + 4 for n, v in headers)
+        if self.size > self.most:
+            raise _TooLargeError
 
     def on_headers_complete(self) -> None:
         """The request's application starts, or waits for the one before it."""

@@ -108,7 +108,8 @@ class Post(ABC):
         kind = headers.get(b"content-type", b"")
         if kind != JSON and kind.partition(b";")[0].strip().lower() != JSON:
             return _error(415, "the content type must be application/json")
-        if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        coding = headers.get(b"content-encoding")
+        if coding is not None and coding.lower() != b"identity":
             return _error(415, "a compressed body is not read")
         if int(headers.get(b"content-length", 0)) > self._body_bytes:
             return self._too_large()
