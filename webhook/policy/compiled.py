@@ -125,7 +125,8 @@ class Policy:
     """One policy in force. `namespace` is empty for a ClusterInitPolicy.
 
     `key` is `name`, or `namespace/name`: how reasons, metrics and annotations call this policy.
-    `names` are those of its steps, `listed` is their list for people, `linux` says that all of them are for that system.
+    `names` are those of its steps, `listed` is their list for people; `linux` says that all of them
+    are for that system.
     """
 
     name: str
