@@ -48,14 +48,15 @@ def _copied(holder: Any, way: Iterable[str]) -> Any:
 
 def _change(holder: Any, part: str, operation: Operation) -> None:
     op = operation["op"]
+    value = None if op == "remove" else operation["value"]
     if type(holder) is list:
-        _change_list(holder, part, op, operation.get("value"))
+        _change_list(holder, part, op, value)
         return
     key = _unescaped(part) if "~" in part else part
     if op == "add":
-        holder[key] = operation["value"]
+        holder[key] = value
     else:
-        _set(holder, key, op, operation.get("value"))
+        _set(holder, key, op, value)
 
 
 def _change_list(holder: list[Any], part: str, op: str, value: Any) -> None:

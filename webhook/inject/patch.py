@@ -42,18 +42,12 @@ def build(
     `so_far` is what stands in the pod, `annotations` are ours: a text to set, None to remove.
     Raises `PatchError` if the operations do not make the planned pod.
     """
-    items: dict[str, Item] = {}
-    volumes: list[Item] = []
-    for proposal in proposals:
-        items.update(zip(proposal.policy.names, proposal.containers, strict=True))
-        volumes += proposal.volumes
     theirs = mapping(whole.metadata.get("annotations"))
+    volumes = [item for proposal in proposals for item in proposal.volumes]
     if so_far.inits or volumes or not theirs or ours.is_marked(theirs):
-        patch, target = _of_any(
-            whole.pod, so_far, proposals, items, volumes, arrangement, annotations
-        )
+        patch, target = _of_any(whole.pod, so_far, proposals, volumes, arrangement, annotations)
     else:  # most pods: what they get depends on nothing else of them
-        fresh = tuple([items[name] for name in arrangement.order])
+        fresh = _in_order(proposals, arrangement)
         patch = _of_fresh(fresh, *annotations.items())
         target = _fresh_target(whole, fresh, annotations)
     if not patch:
@@ -75,6 +69,18 @@ def _of_fresh(items: tuple[Item, ...], *annotations: tuple[str, str | None]) -> 
     return Patch(operations)
 
 
+def _by_name(proposals: Sequence[Proposal]) -> dict[str, Item]:
+    return {item.name: item for proposal in proposals for item in proposal.containers}
+
+
+def _in_order(proposals: Sequence[Proposal], arrangement: Arrangement) -> tuple[Item, ...]:
+    """The containers as they will stand."""
+    if len(proposals) == 1:
+        return proposals[0].containers
+    items = _by_name(proposals)
+    return tuple([items[name] for name in arrangement.order])
+
+
 def _fresh_target(whole: Subject, items: Sequence[Item], annotations: Annotations) -> Json:
     """The planned pod of `_of_fresh`, made without the operations."""
     spec = {**whole.spec, "initContainers": [i.final for i in items]} if items else whole.spec
@@ -87,12 +93,12 @@ def _of_any(
     pod: Json,
     so_far: Standing,
     proposals: Sequence[Proposal],
-    items: Mapping[str, Item],
     volumes: Sequence[Item],
     arrangement: Arrangement,
     annotations: Annotations,
 ) -> tuple[Patch, Json]:
     """The patch of a pod whatever stands in it, and the planned pod, made without the patch."""
+    items = _by_name(proposals)
     mounts = _fresh_mounts(proposals) if volumes else {}
     operations = (
         *_init_containers(so_far.inits, items, arrangement),

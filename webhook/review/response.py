@@ -95,8 +95,9 @@ def _notes(warnings: Iterable[str], audit: Mapping[str, str]) -> bytes:
     if warnings and (kept := list(_fit(warnings))):
         notes += b',"warnings":' + _write(kept)
     if audit:
-        keys = {key: value for key, value in audit.items() if _is_audit_key(key)}
-        notes += b',"auditAnnotations":' + _write(keys)
+        if not all(map(_is_audit_key, audit)):
+            audit = {key: value for key, value in audit.items() if _is_audit_key(key)}
+        notes += b',"auditAnnotations":' + _write(audit)
     return notes
 
 
