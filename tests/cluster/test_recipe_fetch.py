@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.cluster import images, nodes
 from tests.cluster.api import Json
@@ -14,8 +15,10 @@ from tests.cluster.registration import until
 from tests.cluster.release import Release
 from tests.cluster.servers import files as fileserver
 from tests.cluster.servers import objects as objectstore
+from tests.cluster.servers import sftp as sftpserver
 from tests.cluster.servers.files import Files
 from tests.cluster.servers.objects import Bucket
+from tests.cluster.servers.sftp import Folder
 from tests.cluster.test_running import ended, pod, policy, run, states
 from tests.runner.archives import link, tar
 from webhook import testing
@@ -339,6 +342,57 @@ def test_a_bucket_without_it_or_with_too_much_fails(
 
     assert "Failed" == done["status"]["phase"]
     assert 0 != end(done, "files")["exitCode"]
+
+
+def over_sftp(installed: Release, space: str, server: Folder, known: str) -> Json:
+    """A source that is a folder of an SFTP server, whose host has these keys."""
+    held(installed, space, "Secret", "sftp", key=server.key)
+    held(installed, space, "ConfigMap", "sftp-hosts", known=known)
+    return {
+        "objects": {
+            "sftp": {
+                "host": server.named(space),
+                "port": sftpserver.PORT,
+                "user": sftpserver.USER,
+                "path": "v1",
+                "key": {"secret": {"name": "sftp", "key": "key"}},
+                "knownHosts": {"configMap": {"name": "sftp-hosts", "key": "known"}},
+            }
+        }
+    }
+
+
+def test_a_folder_comes_over_sftp(
+    installed: Release, space: str, sftp: Folder, tool: Images
+) -> None:
+    """With a key, from a host that is known."""
+    tool("rclone", defaults.TOOLS["rclone"])
+    (sftp.folder / "v1").mkdir()
+    (sftp.folder / "v1" / "a").write_text("first\n")
+    sftp.start()
+
+    step = fetch(over_sftp(installed, space, sftp, sftp.known))
+    node = fetched(installed, space, step, "cat /etc/app/a")
+
+    assert ["first"] == lines(node, space)
+
+
+def test_a_host_that_is_another_is_not_asked(
+    installed: Release, space: str, sftp: Folder, tool: Images
+) -> None:
+    """Its key is not the one that is known."""
+    tool("rclone", defaults.TOOLS["rclone"])
+    (sftp.folder / "v1").mkdir()
+    (sftp.folder / "v1" / "a").write_text("first\n")
+    sftp.start()
+    host = sftp.known.partition(" ")[0]
+    known = f"{host} {sftpserver.public(Ed25519PrivateKey.generate())}\n"
+
+    node = fetched(installed, space, fetch(over_sftp(installed, space, sftp, known)), "true")
+    done = node.reach(space, "web", ended)
+
+    assert "Failed" == done["status"]["phase"]
+    assert "knownhosts: key mismatch" in end(done, "files")["message"]
 
 
 def test_an_artifact_is_pulled(installed: Release, space: str, files: Files, tool: Images) -> None:

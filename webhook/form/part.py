@@ -126,6 +126,8 @@ class Part(Form):
 
     def _build(self, path: Path, given: Mapping[str, Any], reading: Reading) -> Any:
         right = {key: value for key, value in given.items() if value is not WRONG}
+        if self.single and not right:
+            return WRONG  # what reads it takes for granted that one is there
         for field in fields(self.type).values():
             if not field.required or field.attribute in right:
                 continue
