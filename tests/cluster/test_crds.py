@@ -98,6 +98,134 @@ EVERYTHING = yaml.safe_load(
           scripts: {volume: settings, path: /sql}
           database: {urls: "tcp://db:1"}
           concurrent: true
+      - name: file
+        os: linux
+        fetch:
+          from:
+            http:
+              url: https://files/app.yaml
+              sha256: 5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03
+              unverified: false
+              file: settings.yaml
+              headers: {Authorization: {secret: {name: files, key: header}}}
+              ca: {secret: {name: ca, key: ca.crt}}
+              redirects: any
+              maxSize: 1Mi
+          to: /etc/file
+          into: [app]
+          readOnly: false
+          sizeLimit: 2Mi
+          medium: Memory
+          mode: "0640"
+          user: 1000
+          group: 1000
+        timeout: 5m
+        exitCode: 7
+      - name: archive
+        os: linux
+        fetch:
+          from:
+            http:
+              url: https://files/app.tar
+              minisign: RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3
+              unverified: false
+              redirects: none
+              unpack: tar
+              strip: 1
+          into: ["*"]
+          readOnly: true
+      - name: git
+        os: linux
+        fetch:
+          into: ["*"]
+          readOnly: true
+          from:
+            git:
+              url: https://git.example.com/a/b.git
+              ref: main
+              path: a
+              submodules: true
+              login: {user: a, password: {secret: {name: git, key: token}}}
+              ca: {secret: {name: ca, key: ca.crt}}
+      - name: git-ssh
+        os: linux
+        fetch:
+          into: ["*"]
+          readOnly: true
+          from:
+            git:
+              url: ssh://git@git.example.com/a/b.git
+              submodules: false
+              ssh:
+                key: {secret: {name: git, key: key}}
+                knownHosts: {secret: {name: git, key: hosts}}
+      - name: s3
+        os: linux
+        fetch:
+          into: ["*"]
+          readOnly: true
+          from:
+            objects:
+              s3:
+                bucket: a
+                path: b
+                endpoint: https://store.example.com
+                region: c
+                keys: {access: {secret: {name: s, key: a}}, secret: {secret: {name: s, key: b}}}
+                ca: {secret: {name: ca, key: ca.crt}}
+      - name: gcs
+        os: linux
+        fetch:
+          into: ["*"]
+          readOnly: true
+          from:
+            objects: {gcs: {bucket: a, path: b, serviceAccount: {secret: {name: s, key: a}}}}
+      - name: azure
+        os: linux
+        fetch:
+          into: ["*"]
+          readOnly: true
+          from:
+            objects: {azure: {account: a, container: b, path: c, key: {secret: {name: s, key: a}}}}
+      - name: sftp
+        os: linux
+        fetch:
+          into: ["*"]
+          readOnly: true
+          from:
+            objects:
+              sftp:
+                host: files.example.com
+                port: 2222
+                user: a
+                path: /b
+                key: {secret: {name: s, key: a}}
+                knownHosts: {secret: {name: s, key: b}}
+      - name: oci
+        os: linux
+        fetch:
+          into: ["*"]
+          readOnly: true
+          from:
+            oci:
+              reference: registry.example.com/a/b:1
+              login: {secret: {name: registry, key: .dockerconfigjson}}
+              ca: {secret: {name: ca, key: ca.crt}}
+              plainHttp: true
+      - name: config-map
+        os: linux
+        fetch:
+          into: ["*"]
+          readOnly: true
+          from: {configMap: {name: a, items: [{key: a, path: b/a}], optional: true}}
+          to: /etc/config-map
+      - name: secret
+        os: linux
+        fetch:
+          into: ["*"]
+          readOnly: true
+          from: {secret: {name: a, items: [{key: a, path: b/a}], optional: true}}
+          to: /etc/secret
     volumes:
       - name: settings
         emptyDir: {sizeLimit: 16Mi}
@@ -143,6 +271,13 @@ WRONG: list[tuple[str, tuple[str | int, ...], Any]] = [
         {"name": "a", "key": "b"},
     ),
     ("ClusterInitPolicy", ("steps", 2, "migrate", "database"), {}),
+    ("ClusterInitPolicy", ("steps", 3, "fetch", "from"), {}),
+    ("ClusterInitPolicy", ("steps", 3, "fetch", "from", "secret"), {"name": "a"}),
+    ("ClusterInitPolicy", ("steps", 3, "fetch", "to"), "etc"),
+    ("ClusterInitPolicy", ("steps", 3, "fetch", "mode"), "0200"),
+    ("ClusterInitPolicy", ("steps", 3, "fetch", "sizeLimit"), "1.5Gi"),
+    ("ClusterInitPolicy", ("steps", 8, "fetch", "from", "objects", "gcs"), {"path": "a"}),
+    ("ClusterInitPolicy", ("steps", 11, "fetch", "from", "oci", "reference"), "${object.kind}"),
     ("ClusterInitPolicy", ("steps", 2, "waitFor"), [{"dns": {"host": "a"}}]),
     ("ClusterInitPolicy", ("steps", 0, "borrow", "image"), "yes"),
     ("ClusterInitPolicy", ("exclude", 0), {}),
@@ -248,13 +383,14 @@ def test_the_policy_with_every_field_has_every_field() -> None:
 def missing(schema: Json, value: list[Any], path: str) -> Iterator[str]:
     if "properties" in schema and "x-core" not in schema:
         for name, child in schema["properties"].items():
-            either = (".from[]", ".exclude[]", ".ca", ".headersFrom", ".scripts", ".database")
-            if path.endswith(either) or name == "subPathExpr":
+            either = (".from[]", ".exclude[]", ".scripts", ".database")
+            held = set(schema["properties"]) == {"secret", "configMap"}
+            if path.endswith(either) or held or name == "subPathExpr":
                 continue  # one of several is all there can be, or all that there needs to be
-            held = [one[name] for one in value if name in one]
-            if not held:
+            found = [one[name] for one in value if name in one]
+            if not found:
                 yield f"{path}.{name}"
-            yield from missing(child, held, f"{path}.{name}")
+            yield from missing(child, found, f"{path}.{name}")
     elif "items" in schema:
         yield from missing(schema["items"], [x for one in value for x in one], f"{path}[]")
 

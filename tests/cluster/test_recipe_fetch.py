@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.cluster import images, nodes
 from tests.cluster.api import Json
@@ -14,8 +15,10 @@ from tests.cluster.registration import until
 from tests.cluster.release import Release
 from tests.cluster.servers import files as fileserver
 from tests.cluster.servers import objects as objectstore
+from tests.cluster.servers import sftp as sftpserver
 from tests.cluster.servers.files import Files
 from tests.cluster.servers.objects import Bucket
+from tests.cluster.servers.sftp import Folder
 from tests.cluster.test_running import ended, pod, policy, run, states
 from tests.runner.archives import link, tar
 from webhook import testing
@@ -30,7 +33,7 @@ LIST = "cd /etc/app; for one in $(find . | sort); do stat -c '%n %a %u' $one; do
 
 def fetch(source: Json, **fields: Any) -> Json:
     """A step that fetches, for the application's /etc/app."""
-    beside = {key: fields.pop(key) for key in ("timeout", "exitCode") if key in fields}
+    beside: Json = {key: fields.pop(key) for key in ("timeout", "exitCode") if key in fields}
     return {"name": "files", "fetch": {"from": source, "to": "/etc/app", **fields}, **beside}
 
 
@@ -75,6 +78,27 @@ def lines(node: Node, space: str) -> list[str]:
     return node.log(space, "web", "app").splitlines()
 
 
+def again(node: Node, space: str) -> None:
+    """Let the pod's steps run once more, as when a node starts anew."""
+    node.begin_again(space, "web")
+    node.reach(
+        space,
+        "web",
+        lambda one: states(one)["app"]["restartCount"] == 1 and nodes.ready(one),
+        seconds=90,
+    )
+
+
+def prints(node: Node, space: str, *wanted: str) -> None:
+    """Return when the application, which goes on running, has printed these lines."""
+    node.reach(space, "web", nodes.ready, seconds=90)
+    until(
+        lambda: list(wanted) == node.log(space, "web", "app").splitlines(),
+        f"it prints {wanted}",
+        seconds=20,
+    )
+
+
 def end(one: Json, container: str) -> Json:
     """How a container ended."""
     found: Json = states(one)[container]["state"]["terminated"]
@@ -98,7 +122,7 @@ def test_a_file_of_a_server_is_proven_and_the_applications(
         installed,
         space,
         fetch({"http": source}, mode="0400", user=1000),
-        "stat -c '%a %u' /etc/app/app.yaml; cat /etc/app/app.yaml; touch /etc/app/x || echo no",
+        "cd /etc/app; stat -c '%a %u' app.yaml; cat app.yaml; touch x 2> /dev/null || echo no",
     )
 
     assert ["400 1000", "colour: green", "no"] == lines(node, space)
@@ -147,22 +171,13 @@ def test_an_archive_is_unpacked_and_unpacked_again(
         "unpack": "tar",
         "strip": 1,
     }
-    script = "cd /etc/app; grep . $(find . -type f -o -type l | sort); sleep 3600"
+    script = "cd /etc/app; grep -H . $(find . -type f -o -type l | sort); sleep 3600"
 
     node = fetched(installed, space, fetch({"http": source}), script, restart="Always")
-    node.reach(space, "web", nodes.ready)
-    first = node.log(space, "web", "app").splitlines()
+    prints(node, space, "./a:first", "./d/b:second", "./l:first")
     files.put("app.tar", tar([("app-2/a", "newer")]))
-    node.begin_again(space, "web")
-    node.reach(
-        space,
-        "web",
-        lambda one: states(one)["app"]["restartCount"] == 1 and nodes.ready(one),
-        seconds=90,
-    )
-
-    assert ["./a:first", "./d/b:second", "./l:first"] == first
-    assert ["newer"] == node.log(space, "web", "app").splitlines()
+    again(node, space)
+    prints(node, space, "./a:newer")
 
 
 def test_memory_that_is_full_is_told(installed: Release, space: str, files: Files) -> None:
@@ -212,7 +227,7 @@ def test_a_secret_is_copied_for_its_owner(installed: Release, space: str) -> Non
     first = lines(node, space)
     node.api.ask("DELETE", f"/api/v1/namespaces/{space}/pods/web")
     until(lambda: [] == node.pods(space), "the pod is gone", seconds=30)
-    other = pod(space, "cat /etc/app/id || echo no")
+    other = pod(space, "cat /etc/app/id 2> /dev/null || echo no")
     other["spec"]["containers"][0]["securityContext"] = {"runAsUser": 1001}
     assert 201 == node.api.create(other).code
 
@@ -302,23 +317,14 @@ def test_objects_of_a_bucket_come_and_come_again(
     (bucket.folder / "v1" / "d" / "b").write_text("second")
     bucket.start()
     source = s3(installed, space, bucket, path="v1")
-    script = "cd /etc/app; grep . $(find . -type f | sort); sleep 3600"
+    script = "cd /etc/app; grep -H . $(find . -type f | sort); sleep 3600"
 
     step = fetch(source, mode="0400", user=1000)
     node = fetched(installed, space, step, script, restart="Always")
-    node.reach(space, "web", nodes.ready)
-    first = node.log(space, "web", "app").splitlines()
+    prints(node, space, "./a:first", "./d/b:second")
     (bucket.folder / "v1" / "d" / "b").unlink()
-    node.begin_again(space, "web")
-    node.reach(
-        space,
-        "web",
-        lambda one: states(one)["app"]["restartCount"] == 1 and nodes.ready(one),
-        seconds=90,
-    )
-
-    assert ["./a:first", "./d/b:second"] == first
-    assert ["first"] == node.log(space, "web", "app").splitlines()
+    again(node, space)
+    prints(node, space, "./a:first")
 
 
 @pytest.mark.parametrize("path", ["nothing", "model"])
@@ -336,6 +342,57 @@ def test_a_bucket_without_it_or_with_too_much_fails(
 
     assert "Failed" == done["status"]["phase"]
     assert 0 != end(done, "files")["exitCode"]
+
+
+def over_sftp(installed: Release, space: str, server: Folder, known: str) -> Json:
+    """A source that is a folder of an SFTP server, whose host has these keys."""
+    held(installed, space, "Secret", "sftp", key=server.key)
+    held(installed, space, "ConfigMap", "sftp-hosts", known=known)
+    return {
+        "objects": {
+            "sftp": {
+                "host": server.named(space),
+                "port": sftpserver.PORT,
+                "user": sftpserver.USER,
+                "path": "v1",
+                "key": {"secret": {"name": "sftp", "key": "key"}},
+                "knownHosts": {"configMap": {"name": "sftp-hosts", "key": "known"}},
+            }
+        }
+    }
+
+
+def test_a_folder_comes_over_sftp(
+    installed: Release, space: str, sftp: Folder, tool: Images
+) -> None:
+    """With a key, from a host that is known."""
+    tool("rclone", defaults.TOOLS["rclone"])
+    (sftp.folder / "v1").mkdir()
+    (sftp.folder / "v1" / "a").write_text("first\n")
+    sftp.start()
+
+    step = fetch(over_sftp(installed, space, sftp, sftp.known))
+    node = fetched(installed, space, step, "cat /etc/app/a")
+
+    assert ["first"] == lines(node, space)
+
+
+def test_a_host_that_is_another_is_not_asked(
+    installed: Release, space: str, sftp: Folder, tool: Images
+) -> None:
+    """Its key is not the one that is known."""
+    tool("rclone", defaults.TOOLS["rclone"])
+    (sftp.folder / "v1").mkdir()
+    (sftp.folder / "v1" / "a").write_text("first\n")
+    sftp.start()
+    host = sftp.known.partition(" ")[0]
+    known = f"{host} {sftpserver.public(Ed25519PrivateKey.generate())}\n"
+
+    node = fetched(installed, space, fetch(over_sftp(installed, space, sftp, known)), "true")
+    done = node.reach(space, "web", ended)
+
+    assert "Failed" == done["status"]["phase"]
+    assert "knownhosts: key mismatch" in end(done, "files")["message"]
 
 
 def test_an_artifact_is_pulled(installed: Release, space: str, files: Files, tool: Images) -> None:
@@ -378,7 +435,7 @@ def test_what_the_kubelet_mounts_of_a_registry_is_seen(node: Node, fields: Json)
         wanted = pod(space, "ls -l /etc/app/bin/busybox")
         wanted["spec"]["containers"][0]["securityContext"] = {"runAsUser": 1000}
         decision = testing.admit(policies, wanted)
-        answer = node.api.create(decision.pod)
+        answer = node.api.create(dict(decision.pod or {}))
         assert 201 == answer.code, answer.message
 
         assert lines(node, space)[0].endswith("/etc/app/bin/busybox")

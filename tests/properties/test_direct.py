@@ -119,6 +119,17 @@ def test_a_direct_answer_is_the_runtimes(text: str, pods: list[dict[str, Any]]) 
         assert found is None or found[0] == found[1]
 
 
+odd = st.sampled_from(({"n": "x"}, {"n": "y"}, {"n": 1}, {"n": None}, {"n": []}, {}, "n", 1))
+
+
+@given(st.lists(odd, max_size=4) | odd)
+def test_a_name_is_found_among_whatever_stands_there(items: object) -> None:
+    """The search for one name says what the runtime says, or leaves it to the runtime."""
+    found = answers("object.a.exists(e, e.n == 'x')", {"a": items})
+
+    assert found is None or found[0] == found[1]
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -35,6 +35,7 @@ from webhook.policy.namespace import Namespace
 from webhook.recipes.defaults import Defaults
 from webhook.review.request import Request
 from webhook.server import app, drain, tls
+from webhook.server.answer import Application
 from webhook.server.limits import Connection, Limits
 from webhook.server.mutate import Mutate, Source
 from webhook.server.validate import Validate
@@ -170,7 +171,7 @@ def opened(
     source: Source | None = None,
     secure: bool = True,
     client_ca: Path | None = None,
-    application: app.Application | None = None,
+    application: Application | None = None,
 ) -> Iterator[Door]:
     """A door that serves until the block ends."""
     limits = limits or Limits()
@@ -186,7 +187,7 @@ def opened(
         source=source,
     )
     validate = Validate(Defaults(), metrics=metrics, body_bytes=limits.body_bytes)
-    served = application or app.front(mutate, validate)
+    served = application or app.Front(mutate, validate)
     config = Config(served, log_config=None, lifespan="off", ws="none", proxy_headers=False)
     config.load()
     context = tls.context(bundle(), client_ca) if secure else None

@@ -56,12 +56,9 @@ class Scope:
             "namespaceObject": namespace,
         }
         self._reads = reads
-        self._shared: Any = None
-        self._own: dict[int, tuple[Any, Any, Sizes | None]] = {}
-        self._meter = Meter()
-        self._sizes: Sizes | None = None
+        self._shared: Any = None  # until the runtime is asked, which most reviews never do
+        self._verified: set[int] | None = None
         self.spent = 0
-        self._verified: set[int] = set()
 
     @property
     def namespace(self) -> Json | None:
@@ -83,8 +80,11 @@ class Scope:
 
         Raises EvaluationError when the review is so large that its worst case would take too long.
         """
+        if self._verified is None:
+            self._verified = set()
         if id(reads) not in self._verified:
             self._verify(reads)
+            self._verified.add(id(reads))
         if self._shared is None:
             self._share()
         activation, sizes = self._shared, self._sizes
@@ -98,18 +98,18 @@ class Scope:
         if not covers(self._reads, reads):
             what = "this scope was not made for this expression: it reads more than was announced"
             raise ValueError(what)
-        self._verified.add(id(reads))
 
     def _share(self) -> None:
         data = {}
+        self._meter = Meter()
         for name, value in self._roots.items():
             branch = self._reads.root(name)
             if branch is not None and value is not None:
                 data[name] = trim(value, branch, self._meter)
         self._shared = runtime.environment().Activation(data)
-        self._sizes = self._meter.beyond()
+        self._sizes: Sizes | None = self._meter.beyond()
         self._convert(self._sizes)
-        self._own[0] = (None, data, None)
+        self._own: dict[int, tuple[Any, Any, Sizes | None]] = {0: (None, data, None)}
 
     def _with(self, parameters: Mapping[str, object]) -> tuple[Any, Sizes | None]:
         """An activation of its own for one policy's parameters, shared by its expressions."""

@@ -450,7 +450,9 @@ def _loop(node: Loop) -> Direct | None:
     over, predicate = _compile(node.range), _compile(predicate_node)
     if over is None or predicate is None:
         return None
-    return _quantified(over, node.variable, predicate, decides=decides)
+    walk = _quantified(over, node.variable, predicate, decides=decides)
+    wanted = _wanted(predicate_node, node.variable) if decides else None
+    return walk if wanted is None else _one_with(over, *wanted, walk)
 
 
 def _macro(node: Loop) -> bool | None:
@@ -470,6 +472,39 @@ def _macro(node: Loop) -> bool | None:
             return False
         case _:
             return None
+
+
+def _wanted(predicate: Node, variable: str) -> tuple[str, str] | None:
+    """Field and text of a predicate that is `variable.field == 'text'`."""
+    match predicate:
+        case Call(
+            function="_==_",
+            arguments=(
+                Select(operand=Identifier(name=name), field=field, test=False),
+                Constant(value=str() as text),
+            ),
+        ) if name == variable:
+            return field, text
+        case _:
+            return None
+
+
+def _one_with(over: Direct, field: str, text: str, walk: Direct) -> Direct:
+    """`exists(e, e.field == 'text')`, which is what most conditions ask; `walk` is any `exists`."""
+
+    def search(variables: Variables) -> Any:
+        items = over(variables)
+        if type(items) is not list:
+            return walk(variables)
+        _spend(variables, len(items))
+        for item in items:
+            if type(item) is not dict or type(found := item.get(field)) is not str:
+                return walk(variables)
+            if found == text:
+                return True
+        return False
+
+    return search
 
 
 def _quantified(over: Direct, variable: str, predicate: Direct, *, decides: bool) -> Direct:

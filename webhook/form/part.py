@@ -119,11 +119,15 @@ class Part(Form):
         if given or not others:
             have = f"has {given} of its fields" if given else "is empty"
             what = f"{have}, not exactly one of {', '.join(fields(self.type))}"
-            reading.refuse(path, what, "write an entry of the list for each" if given else "")
+            listed = bool(path) and isinstance(path[-1], int)
+            more = "write an entry of the list for each" if listed else "leave one"
+            reading.refuse(path, what, more if given else "")
         return WRONG
 
     def _build(self, path: Path, given: Mapping[str, Any], reading: Reading) -> Any:
         right = {key: value for key, value in given.items() if value is not WRONG}
+        if self.single and not right:
+            return WRONG  # what reads it takes for granted that one is there
         for field in fields(self.type).values():
             if not field.required or field.attribute in right:
                 continue

@@ -18,53 +18,60 @@ def apply(document: Json, operations: Iterable[Operation]) -> Json:
     """
     result = dict(document)
     for operation in operations:
+        path = operation["path"]
         try:
-            _, *way, last = operation["path"].split("/")
+            _, *way, last = path.split("/")
             _change(_copied(result, way), last, operation)
-        except (KeyError, IndexError, ValueError, TypeError) as error:
-            what = f"the patch does not apply at {operation['path']}: {error!r}"
+        except _FAILURES as error:
+            what = f"the patch does not apply at {path}: {error!r}"
             raise PatchError(what) from error
     return result
 
 
-_HOLDERS = (dict, list)
+_FAILURES = (AttributeError, KeyError, IndexError, TypeError, ValueError)
+
+
+def _unescaped(part: str) -> str:
+    return part.replace("~1", "/").replace("~0", "~")
 
 
 def _copied(holder: Any, way: Iterable[str]) -> Any:
-    """What stands below `holder` at the end of a way, everything on the way being a copy."""
+    """What stands below `holder` at the end of a way, everything on the way being a copy.
+
+    Raises AttributeError for what is neither object nor list: only these have a `copy`.
+    """
     for part in way:
-        key = part if type(holder) is dict and "~" not in part else _key(holder, part)
-        child = holder[key]
-        if not isinstance(child, _HOLDERS):
-            raise TypeError(part)  # a text is no list, whatever Python makes of it
-        holder[key] = holder = child.copy()
+        key = int(part) if type(holder) is list else _unescaped(part) if "~" in part else part
+        holder[key] = holder = holder[key].copy()
     return holder
-
-
-def _key(holder: Any, part: str) -> Any:
-    if isinstance(holder, list):
-        return int(part)
-    return part.replace("~1", "/").replace("~0", "~")
 
 
 def _change(holder: Any, part: str, operation: Operation) -> None:
     op = operation["op"]
-    if op == "add":
-        _add(holder, part, operation["value"])
+    value = None if op == "remove" else operation["value"]
+    if type(holder) is list:
+        _change_list(holder, part, op, value)
         return
-    key = _key(holder, part)
-    _ = holder[key]  # both others need it to be there
-    if op == "remove":
-        del holder[key]
+    key = _unescaped(part) if "~" in part else part
+    if op == "add":
+        holder[key] = value
     else:
-        holder[key] = operation["value"]
+        _set(holder, key, op, value)
 
 
-def _add(holder: Any, part: str, value: Any) -> None:
-    if type(holder) is dict:
-        holder[_key(holder, part) if "~" in part else part] = value
+def _change_list(holder: list[Any], part: str, op: str, value: Any) -> None:
+    if op != "add":
+        _set(holder, int(part), op, value)
         return
     index = len(holder) if part == "-" else int(part)
     if index > len(holder):
         raise IndexError(part)
     holder.insert(index, value)
+
+
+def _set(holder: Any, key: str | int, op: str, value: Any) -> None:
+    _ = holder[key]  # both operations need it to be there
+    if op == "remove":
+        del holder[key]
+    else:
+        holder[key] = value

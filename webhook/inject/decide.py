@@ -93,16 +93,17 @@ class Views:
 
     def of(self, policy: Policy) -> Subject:
         """The pod as this policy sees it."""
-        return self.whole if policy.forbid_opt_out and self.enforcing else self.written
+        return self.whole if self.enforcing and policy.forbid_opt_out else self.written
 
     def lending(self, policy: Policy, policies: Sequence[Policy]) -> Subject:
-        """The pod from which `policy` borrows and takes its size: without what `policies` plan.
+        """The pod from which a policy that binds borrows and takes its size: without what
+        `policies` plan.
 
         Where nothing is hidden that would count at the second call, and not at the first. The
         marker is not asked: by it an author could hide a mount.
         """
         subject = self.of(policy)
-        if not self.binds(policy) or not any(s.borrow or s.sidecar for s in policy.steps):
+        if not any(s.borrow or s.sidecar for s in policy.steps):
             return subject
         steps = {step.name for other in policies for step in other.steps}
         mounts = {
@@ -116,6 +117,9 @@ class Views:
 
     def scopes(self, policies: Sequence[Policy]) -> dict[Subject, Scope]:
         """What expressions see, for each way of seeing the pod, of what these policies read."""
+        if self.written is self.whole:  # most pods
+            scope = judge.open_scope(policies, self.whole, self.request, self.namespace)
+            return {self.whole: scope}
         seeing: dict[Subject, list[Policy]] = {}
         for policy in policies:
             seeing.setdefault(self.of(policy), []).append(policy)
@@ -134,28 +138,29 @@ def _consider(policies: Iterable[Policy], views: Views, draft: Draft, options: O
     if len(matching) > 1:
         matching.sort(key=lambda p: p.audit)  # stable: planning order is kept
     for policy in matching:
-        subject = views.of(policy)
+        subject, force = views.of(policy), views.binds(policy)
+        scope = scopes[subject]
         try:
-            reason, values = judge.conditions(policy, subject, scopes[subject])
+            reason, values = judge.conditions(policy, subject, scope)
             if reason is not None:
                 draft.reasons.append(reason)
                 continue
             proposal = plan.propose(
                 policy,
-                views.lending(policy, matching),
+                views.lending(policy, matching) if force else subject,
                 draft.so_far,
-                scope=scopes[subject],
+                scope=scope,
                 parameters=values,
-                force=views.binds(policy),
+                force=force,
                 mirrors=options.mirrors,
             )
         except LeftOutError as error:
             draft.leave_out(policy, error)
             continue
         if policy.audit:
-            names = ", ".join(policy.names)
             draft.audited.append(policy.key)
-            draft.reasons.append(Reason(Code.AUDITED, policy.key, detail=f"would inject {names}"))
+            detail = f"would inject {policy.listed}"
+            draft.reasons.append(Reason(Code.AUDITED, policy.key, detail=detail))
         else:
             draft.apply(proposal)
 

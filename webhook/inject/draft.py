@@ -38,7 +38,7 @@ class Draft(msgspec.Struct):
         policy = proposal.policy
         self.applied.append(proposal)
         self.so_far.reserve(proposal)
-        self.reasons.append(_applied(policy))
+        self.reasons.append(Reason(Code.APPLIED, policy.key, "", policy.listed))
         for what in proposal.changed:
             left = Reason(Code.CHANGED, policy.key, what, "changed by others, left as it is")
             self.reasons.append(left)
@@ -56,11 +56,6 @@ class Draft(msgspec.Struct):
             self.warnings.append(
                 f"initject left out policy {policy.key}: {error.field}: {error.detail}"
             )
-
-
-@lru_cache(maxsize=4096)
-def _applied(policy: Policy) -> Reason:
-    return Reason(Code.APPLIED, policy.key, "", ", ".join(policy.names))
 
 
 def start(whole: Subject, marker: ours.Marker) -> Draft:
@@ -88,21 +83,24 @@ def finished(draft: Draft, options: Options, *, enforcing: bool) -> Decision:
     }
     if not _has_room(draft.whole.annotations, annotations):
         return _without_room(draft)
-    audit = _audit_annotations(draft)
-    blocks = list(_blocks(draft))
-    arrangement = place.arrange(list(draft.so_far.init), blocks, options.keep_first)
+    together = _together(tuple([proposal.policy for proposal in draft.applied]))
+    audit = _audit_annotations(draft, together.keys)
+    arrangement = together.alone
+    if draft.so_far.init or together.meshed:
+        blocks = list(_blocks(draft)) if together.meshed else together.blocks
+        arrangement = place.arrange(list(draft.so_far.init), blocks, options.keep_first)
     for key, clause in arrangement.contradictions:
         draft.reasons.append(Reason(Code.PLACEMENT, key, "placement", clause))
         draft.warnings.append(f"initject policy {key}: placement: {clause}")
     operations, after = patch.build(
-        draft.whole.pod,
+        draft.whole,
         draft.so_far,
         draft.applied,
         arrangement,
         annotations,
         _secrets(draft, options),
     )
-    if any(proposal.policy.sized for proposal in draft.applied):
+    if together.sized:
         draft.reasons += _costs(draft.whole.pod, after)
     return Decision(
         patch=operations,
@@ -143,7 +141,7 @@ _ROOM = 256 * 1024
 def _has_room(others: Mapping[str, str], ours_: Mapping[str, str | None]) -> bool:
     """Whether the pod's annotations and ours stay within what the API server takes."""
     letters = sum(map(len, others)) + sum(map(len, others.values()))
-    letters += sum([len(name) + len(text) for name, text in ours_.items() if text])
+    letters += sum(map(len, ours_)) + sum(map(len, filter(None, ours_.values())))
     if letters * 4 <= _ROOM:  # UTF-8 at its widest: no need to encode
         return True
     wanted = {**others, **ours_}
@@ -186,6 +184,18 @@ def _denied(draft: Draft) -> Decision:
     )
 
 
+class _Together(msgspec.Struct, frozen=True):
+    """What the policies that apply to a pod come to: their keys, and how their blocks stand where
+    there are no others. `sized` says that one writes resources, `meshed` that a mesh may move one.
+    """
+
+    keys: str
+    blocks: tuple[place.Block, ...]
+    alone: place.Arrangement
+    sized: bool
+    meshed: bool
+
+
 def _blocks(draft: Draft) -> Iterator[place.Block]:
     so_far = draft.so_far
     for proposal in draft.applied:
@@ -210,12 +220,24 @@ def _shut_out(draft: Draft, proposal: Proposal, gate: mesh.Gate) -> None:
             draft.warnings.append(f"initject policy {proposal.policy.key}: {step.name} {detail}")
 
 
-def _audit_annotations(draft: Draft) -> dict[str, str]:
+@lru_cache(maxsize=256)
+def _together(policies: tuple[Policy, ...]) -> _Together:
+    blocks = tuple(place.Block(p.key, p.names, p.last, p.before, p.after) for p in policies)
+    return _Together(
+        ",".join([policy.key for policy in policies]),
+        blocks,
+        place.arrange((), blocks),
+        any(policy.sized for policy in policies),
+        any(policy.meshed for policy in policies),
+    )
+
+
+def _audit_annotations(draft: Draft, injected: str) -> dict[str, str]:
     """The same in both calls of an admission: a second one cannot overwrite the first."""
-    applied = [proposal.policy.key for proposal in draft.applied]
-    if not draft.skipped and not draft.audited:
-        return {"injected": ",".join(applied)} if applied else {}
-    return _stated({"injected": applied, "skipped": draft.skipped, "audited": draft.audited})
+    audit = {"injected": injected} if injected else {}
+    if draft.skipped or draft.audited:
+        audit |= _stated({"skipped": draft.skipped, "audited": draft.audited})
+    return audit
 
 
 def _stated(lists: Mapping[str, Collection[str]]) -> dict[str, str]:

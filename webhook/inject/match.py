@@ -33,10 +33,11 @@ def mapping(value: object) -> Json:
 
 def texts(value: object) -> Json:
     """A map of texts, as labels are; values of another type are left out."""
-    found = mapping(value)
-    if _TEXT.issuperset(map(type, found.values())):
-        return found
-    return {key: text for key, text in found.items() if isinstance(text, str)}
+    if not isinstance(value, dict):
+        return _EMPTY
+    if _TEXT.issuperset(map(type, value.values())):
+        return value
+    return {key: text for key, text in value.items() if isinstance(text, str)}
 
 
 def objects(value: object) -> list[Json]:
@@ -78,10 +79,10 @@ class Subject:
         self.pod = pod
         self.namespace_name = namespace_name
         self._namespace = namespace
-        self.metadata = mapping(pod.get("metadata"))
+        self.metadata = metadata = mapping(pod.get("metadata"))
         self.spec = mapping(pod.get("spec"))
-        self.labels = texts(self.metadata.get("labels"))
-        self.annotations = texts(self.metadata.get("annotations"))
+        self.labels = texts(metadata.get("labels"))
+        self.annotations = texts(metadata.get("annotations"))
         self._containers: list[Json] | None = None
         self._workloads: tuple[str, ...] | None = None
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from webhook.errors import PatchError
 from webhook.inject import apply, ours
-from webhook.inject.match import mapping
+from webhook.inject.match import Subject, mapping
 from webhook.inject.place import Arrangement
 from webhook.inject.plan import Proposal, Standing
 from webhook.inject.render import Item
@@ -31,7 +31,7 @@ Annotations = Mapping[str, str | None]
 
 
 def build(
-    pod: Json,
+    whole: Subject,
     so_far: Standing,
     proposals: Sequence[Proposal],
     arrangement: Arrangement,
@@ -44,34 +44,19 @@ def build(
     `secrets` are pull secrets that the pod lacks.
     Raises `PatchError` if the operations do not make the planned pod.
     """
-    items: dict[str, Item] = {}
-    volumes: list[Item] = []
-    for proposal in proposals:
-        items.update(zip(proposal.policy.names, proposal.containers, strict=True))
-        volumes += proposal.volumes
-    mounts = _fresh_mounts(proposals) if volumes else {}
-    theirs = mapping(mapping(pod.get("metadata")).get("annotations"))
+    theirs = mapping(whole.metadata.get("annotations"))
+    volumes = [item for proposal in proposals for item in proposal.volumes]
     if so_far.inits or volumes or secrets or not theirs or ours.is_marked(theirs):
-        patch = Patch(
-            (
-                *_init_containers(so_far.inits, items, arrangement),
-                *(_volumes(so_far.volume_list, volumes) if volumes else ()),
-                *(_mounts(so_far.containers, mounts) if mounts else ()),
-                *(_secrets(pod, secrets) if secrets else ()),
-                *_annotations(pod, annotations),
-            )
+        patch, target = _of_any(
+            whole.pod, so_far, proposals, volumes, arrangement, annotations, secrets
         )
     else:  # most pods: what they get depends on nothing else of them
-        fresh = tuple([items[name] for name in arrangement.order])
+        fresh = _in_order(proposals, arrangement)
         patch = _of_fresh(fresh, *annotations.items())
+        target = _fresh_target(whole, fresh, annotations)
     if not patch:
-        return NO_PATCH, pod
-    target = _target(pod, so_far, items, volumes, mounts, arrangement, annotations)
-    if secrets:
-        spec = target["spec"]
-        named = [*(spec.get("imagePullSecrets") or ()), *_named(secrets)]
-        target = {**target, "spec": {**spec, "imagePullSecrets": named}}
-    if apply.apply(pod, patch) != target:
+        return NO_PATCH, whole.pod
+    if apply.apply(whole.pod, patch) != target:
         what = "the patch does not make the planned pod"
         raise PatchError(what)
     return patch, target
@@ -86,6 +71,49 @@ def _of_fresh(items: tuple[Item, ...], *annotations: tuple[str, str | None]) -> 
     if items:
         operations.insert(0, _add("/spec/initContainers", [item.final for item in items]))
     return Patch(operations)
+
+
+def _by_name(proposals: Sequence[Proposal]) -> dict[str, Item]:
+    return {item.name: item for proposal in proposals for item in proposal.containers}
+
+
+def _in_order(proposals: Sequence[Proposal], arrangement: Arrangement) -> tuple[Item, ...]:
+    """The containers as they will stand."""
+    if len(proposals) == 1:
+        return proposals[0].containers
+    items = _by_name(proposals)
+    return tuple([items[name] for name in arrangement.order])
+
+
+def _fresh_target(whole: Subject, items: Sequence[Item], annotations: Annotations) -> Json:
+    """The planned pod of `_of_fresh`, made without the operations."""
+    spec = {**whole.spec, "initContainers": [i.final for i in items]} if items else whole.spec
+    said = {name: text for name, text in annotations.items() if text}
+    metadata = {**whole.metadata, "annotations": {**whole.metadata["annotations"], **said}}
+    return {**whole.pod, "metadata": metadata, "spec": spec}
+
+
+def _of_any(
+    pod: Json,
+    so_far: Standing,
+    proposals: Sequence[Proposal],
+    volumes: Sequence[Item],
+    arrangement: Arrangement,
+    annotations: Annotations,
+    secrets: Sequence[str],
+) -> tuple[Patch, Json]:
+    """The patch of a pod whatever stands in it, and the planned pod, made without the patch."""
+    items = _by_name(proposals)
+    mounts = _fresh_mounts(proposals) if volumes else {}
+    operations = (
+        *_init_containers(so_far.inits, items, arrangement),
+        *(_volumes(so_far.volume_list, volumes) if volumes else ()),
+        *(_mounts(so_far.containers, mounts) if mounts else ()),
+        *(_secrets(pod, secrets) if secrets else ()),
+        *_annotations(pod, annotations),
+    )
+    target = _target(pod, so_far, items, volumes, mounts, arrangement, annotations)
+    return Patch(operations), _with_secrets(target, secrets) if secrets else target
 
 
 def _init_containers(
@@ -134,6 +162,12 @@ def _mounts(containers: Sequence[Json], fresh: Mapping[int, list[Json]]) -> Iter
     for index, mounts in sorted(fresh.items()):
         exists = bool(containers[index].get("volumeMounts"))
         yield from _append(f"/spec/containers/{index}/volumeMounts", mounts, exists=exists)
+
+
+def _with_secrets(target: Json, names: Sequence[str]) -> Json:
+    spec = target["spec"]
+    named = [*(spec.get("imagePullSecrets") or ()), *_named(names)]
+    return {**target, "spec": {**spec, "imagePullSecrets": named}}
 
 
 def _secrets(pod: Json, names: Sequence[str]) -> Iterator[Operation]:

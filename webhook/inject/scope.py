@@ -23,13 +23,9 @@ _NODE_CRITICAL = "system-node-critical"
 
 def outside(request: Request) -> Reason | None:
     """Why a request is no creation of a pod that we could change, or None when it is one."""
-    if (
-        request.operation != "CREATE"
-        or request.resource[0]
-        or request.resource[2] != "pods"
-        or request.subresource
-    ):
-        what = f"{request.operation} of {request.resource[2]}"
+    group, _, resource = request.resource
+    if request.operation != "CREATE" or resource != "pods" or group or request.subresource:
+        what = f"{request.operation} of {resource}"
         return Reason(
             Code.NOT_A_POD_CREATION,
             detail=f"{what}/{request.subresource}" if request.subresource else what,

@@ -130,7 +130,8 @@ class Policy:
     """One policy in force. `namespace` is empty for a ClusterInitPolicy.
 
     `key` is `name`, or `namespace/name`: how reasons, metrics and annotations call this policy.
-    `names` are those of its steps, `linux` says that all of them are for that system.
+    `names` are those of its steps, `listed` is their list for people; `linux` says that all of them
+    are for that system.
     """
 
     name: str
@@ -159,12 +160,14 @@ class Policy:
     needs_namespace: bool  # depends on a namespace's labels or annotations
     key: str = field(init=False)
     names: tuple[str, ...] = field(init=False)
+    listed: str = field(init=False)
     linux: bool = field(init=False)
 
     def __post_init__(self) -> None:
         key = f"{self.namespace}/{self.name}" if self.namespace else self.name
         object.__setattr__(self, "key", key)
         object.__setattr__(self, "names", tuple(step.name for step in self.steps))
+        object.__setattr__(self, "listed", ", ".join(self.names))
         object.__setattr__(self, "linux", all(step.os == "linux" for step in self.steps))
 
     @property

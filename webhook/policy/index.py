@@ -69,7 +69,9 @@ class PolicySet:
             found += [i for kind in pod.workloads for i in self._workloads.get(kind, ())]
         for label, drawer in self._namespace_labels:
             found += _by_label(drawer, label, namespace_labels)
-        return [self.policies[i] for i in sorted(set(found))] if found else ()
+        if len(found) > 1:
+            found = sorted(set(found))
+        return [self.policies[i] for i in found] if found else ()
 
 
 def _by_label(drawer: Held, key: str, labels: Mapping[str, str] | None) -> Iterable[int]:

@@ -59,7 +59,13 @@ def decode(body: bytes | bytearray) -> Request:
     Fields that we do not know are ignored, but for expressions, which see them in `raw`; an
     `object` that is no JSON object counts as none. Raises ReviewError with the field that is wrong.
     """
-    ask = _ask(_parse(body))
+    try:
+        review = _read(body)
+    except (ValueError, RecursionError) as error:
+        raise _unread(error) from None
+    ask = review.request
+    if ask is None or review.kind != KIND or review.apiVersion != API_VERSION:
+        raise _no_review(review)
     if not ask.uid:
         raise ReviewError(field="request.uid", what="must be a non-empty string")
     kind, resource, pod = ask.kind, ask.resource, ask.object
@@ -132,31 +138,26 @@ class _Rest(Mapping[str, Any]):
         return len(self._read())
 
 
-def _parse(body: bytes | bytearray) -> _Review:
-    try:
-        return _read(body)
-    except msgspec.ValidationError as error:
-        raise _mistyped(str(error)) from None
-    except RecursionError:
-        raise ReviewError(field="", what="the body is nested too deeply") from None
-    except UnicodeDecodeError:
-        raise ReviewError(field="", what="the body is not JSON: a string is not UTF-8") from None
-    except ValueError as error:
-        raise ReviewError(field="", what=f"the body is not JSON: {error}") from None
+def _unread(error: Exception) -> ReviewError:
+    if isinstance(error, msgspec.ValidationError):
+        return _mistyped(str(error))
+    if isinstance(error, RecursionError):
+        return ReviewError(field="", what="the body is nested too deeply")
+    if isinstance(error, UnicodeDecodeError):
+        return ReviewError(field="", what="the body is not JSON: a string is not UTF-8")
+    return ReviewError(field="", what=f"the body is not JSON: {error}")
 
 
-def _ask(review: _Review) -> _Ask:
-    """The `request` of a review, or what is wrong with its envelope."""
+def _no_review(review: _Review) -> ReviewError:
+    """What is wrong with the envelope of a review."""
     if review.kind != KIND:
-        raise ReviewError(field="kind", what=_wants(KIND, review.kind))
+        return ReviewError(field="kind", what=_wants(KIND, review.kind))
     if review.apiVersion != API_VERSION:
         what = _wants(API_VERSION, review.apiVersion)
         if review.apiVersion == "admission.k8s.io/v1beta1":
             what += "; v1beta1 is not served: set admissionReviewVersions to ['v1']"
-        raise ReviewError(field="apiVersion", what=what)
-    if review.request is None:
-        raise ReviewError(field="request", what="must be an object, is missing")
-    return review.request
+        return ReviewError(field="apiVersion", what=what)
+    return ReviewError(field="request", what="must be an object, is missing")
 
 
 def _wants(text: str, found: str | None) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ WARNING_RUNES = 256
 WARNINGS_RUNES = 4096
 # An audit annotation's key becomes the name part of a qualified name: kubernetes.md, 2.5.
 AUDIT_KEY = re.compile(r"(?:[A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]")
+_is_audit_key = lru_cache(maxsize=64)(AUDIT_KEY.fullmatch)
 ERROR_LENGTH = 512  # of a plain line: a guess, enough for a sentence
 
 _write = msgspec.json.Encoder().encode
@@ -93,8 +95,9 @@ def _notes(warnings: Iterable[str], audit: Mapping[str, str]) -> bytes:
     if warnings and (kept := list(_fit(warnings))):
         notes += b',"warnings":' + _write(kept)
     if audit:
-        keys = {key: value for key, value in audit.items() if AUDIT_KEY.fullmatch(key)}
-        notes += b',"auditAnnotations":' + _write(keys)
+        if not all(map(_is_audit_key, audit)):
+            audit = {key: value for key, value in audit.items() if _is_audit_key(key)}
+        notes += b',"auditAnnotations":' + _write(audit)
     return notes
 
 

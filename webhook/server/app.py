@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
 
 from webhook.server import health
+from webhook.server.answer import Answer, Application
+from webhook.server.post import Post
 from webhook.telemetry.instruments import MUTATE, VALIDATE
 
-Application = Callable[[Any, Any, Any], Awaitable[None]]
 
-
-def front(mutate: Application, validate: Application) -> Application:
+class Front:
     """The HTTPS port: reviews go straight to where they are answered, the rest to FastAPI, which
     knows no path.
 
     FastAPI's routing alone would cost more than a whole decision.
     """
-    rest = _application()
 
-    async def door(scope: Any, receive: Any, send: Any) -> None:
-        if scope["path"] == MUTATE:
-            await mutate(scope, receive, send)
-        elif scope["path"] == VALIDATE:
-            await validate(scope, receive, send)
-        else:
-            await rest(scope, receive, send)
+    def __init__(self, mutate: Post, validate: Post) -> None:
+        self._posts = {MUTATE: mutate, VALIDATE: validate}
+        self._rest = _application()
 
-    return door
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one HTTP request."""
+        await self._posts.get(scope["path"], self._rest)(scope, receive, send)
+
+    def at_once(self, scope: Any, body: bytes) -> Answer | Application:
+        """The same for a request all of which is here (`Post.at_once`)."""
+        post = self._posts.get(scope["path"])
+        return self._rest if post is None else post.at_once(scope, body)
 
 
 def side(not_ready: Callable[[], str], metrics: Callable[[], tuple[str, bytes]]) -> Application:

@@ -7,13 +7,18 @@ request; together they cost a tenth of a review.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Generator, Sized
+import logging
+from collections.abc import Callable, Coroutine, Generator, Iterable, Sized
+from functools import cached_property
 from typing import Any, Protocol
 
 import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from webhook.server.answer import Application, AtOnce
+
+_START = "http.response.start"
 CLOSE = (b"connection", b"close")  # the only value of that header that any application here sends
 
 
@@ -37,6 +42,34 @@ class Cycle(RequestResponseCycle):
     held: Any = None
     whole = False  # all of the request was here before the application was asked
 
+    def __init__(
+        self,
+        scope: Any,
+        transport: asyncio.Transport,
+        flow: FlowControl,
+        logger: logging.Logger,
+        default_headers: list[tuple[bytes, bytes]],
+        on_response: Callable[..., None],
+    ) -> None:
+        # As uvicorn's, but for the event and what is never used here.
+        self.scope = scope
+        self.transport = transport
+        self.flow = flow
+        self.logger = logger
+        self.default_headers = default_headers
+        self.on_response = on_response
+        self.access_log = self.disconnected = self.waiting_for_100_continue = False
+        self.body = bytearray()
+        self.keep_alive = self.more_body = True
+        self.response_started = self.response_complete = False
+        self.chunked_encoding = None
+        self.expected_content_length = 0
+
+    @cached_property
+    def message_event(self) -> asyncio.Event:  # type: ignore[override]
+        """Rings when there is something to receive; made when somebody waits, or would have to."""
+        return asyncio.Event()
+
     async def receive(self) -> Any:
         """The body, at once when it is here: most are, and need not be waited for."""
         if not self.whole or self.disconnected:
@@ -46,10 +79,11 @@ class Cycle(RequestResponseCycle):
 
     async def send(self, message: Any) -> None:
         """Hold back the head until the body comes."""
-        if message["type"] == "http.response.start" and not self.response_started:
+        held = self.held
+        if held is None and not self.response_started and message["type"] == _START:
             self.held = message
             return
-        held, self.held = self.held, None
+        self.held = None
         if self.connection.closing:
             self.keep_alive = False
         if held is None:
@@ -58,11 +92,26 @@ class Cycle(RequestResponseCycle):
             await super().send(held)
             await super().send(message)
         else:
-            self._whole(held, message.get("body", b""))
+            self._whole(held["status"], held["headers"], message.get("body", b""))
 
-    def _whole(self, head: Any, body: bytes) -> None:
+    @property
+    def can_be_answered_at_once(self) -> bool:
+        """Whether all of the request is here, and nothing hinders writing."""
+        return self.whole and not self.disconnected and not self.flow.write_paused
+
+    def answer(self, at_once: AtOnce) -> Application | None:
+        """Write the answer to a request all of which is here; an application when that waits."""
+        answer = at_once(self.scope, bytes(self.body))
+        if not isinstance(answer, tuple):
+            return answer
+        if self.connection.closing:
+            self.keep_alive = False
+        self._whole(*answer)
+        return None
+
+    def _whole(self, status: int, more: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
         self.response_started = self.response_complete = True
-        headers = [*self.default_headers, *head["headers"]]
+        headers = [*self.default_headers, *more]
         if CLOSE in headers:
             self.keep_alive = False
         elif not self.keep_alive:
@@ -70,8 +119,9 @@ class Cycle(RequestResponseCycle):
         if self.scope["method"] == "HEAD":
             body = b""
         lines = b"\r\n".join(map(b": ".join, headers))
-        self.transport.write(b"%b%b\r\n\r\n%b" % (STATUS_LINE[head["status"]], lines, body))
-        self.message_event.set()
+        self.transport.write(b"%b%b\r\n\r\n%b" % (STATUS_LINE[status], lines, body))
+        if "message_event" in self.__dict__:
+            self.message_event.set()
         if self.keep_alive:
             self.on_response()
         else:

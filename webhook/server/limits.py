@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import math
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import httptools
 from uvicorn.config import Config
@@ -18,6 +19,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from webhook.server.answer import AtOnce
 from webhook.server.cycle import Cycle, Flow, begin, target
 
 OBJECT_BYTES = 3 * 1024 * 1024  # the API server's own limit of a request (MaxRequestBodyBytes)
@@ -65,7 +67,9 @@ class Connection(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, {}, loop)
         self.limits = limits
+        self.most = limits.header_bytes
         self.closed = closed
+        self.at_once: AtOnce | None = getattr(self.app, "at_once", None)
         self.now = loop.time
         self.deadline = self.now() + limits.idle
         self.blocked = math.inf  # the deadline of a client that does not read
@@ -77,6 +81,8 @@ class Connection(HttpToolsProtocol):
         self.chunk = 0
         self.received = 0
         self.size = 0
+        self.constant: Any = {}  # of every scope
+        self.target = b"", "", b""  # the last one, with its path and query: most ask for the same
 
     # what the transport says
 
@@ -84,6 +90,14 @@ class Connection(HttpToolsProtocol):
         """A connection, its TLS handshake done."""
         super().connection_made(transport)
         self.flow = Flow(transport, self.pipeline)
+        self.constant = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme or "http",
+            "root_path": "",
+        }
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; refuse what it refuses."""
@@ -111,7 +125,12 @@ class Connection(HttpToolsProtocol):
         if cycle.more_body:
             self._start_asgi_task(cycle, self.app)
             return
-        rest = begin(cycle.run_asgi(self.app))
+        application = self.app
+        if self.at_once is not None and cycle.can_be_answered_at_once:
+            application = cycle.answer(self.at_once)
+            if application is None:
+                return
+        rest = begin(cycle.run_asgi(application))
         if rest is not None:
             task = self.loop.create_task(rest)
             task.add_done_callback(self.tasks.discard)
@@ -180,26 +199,31 @@ class Connection(HttpToolsProtocol):
         self.size = 0
         self.url = b""
         self.headers = []
-        self.expect_100_continue = False
         self.deadline = self.now() + self.limits.header
 
     def on_url(self, url: bytes) -> None:
         """A part of the target."""
         self.url += url
-        self.size += len(url)
-        if self.size > self.limits.header_bytes:
+        if len(self.url) > self.most:
             raise _TooLargeError
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or a trailer after the body."""
-        self.size += len(name) + len(value) + 4
-        if self.size > self.limits.header_bytes:
-            raise _TooLargeError
-        name = name.lower()
-        if name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
         if self.in_header:
-            self.headers.append((name, value))
+            self.headers.append((name.lower(), value))
+            if self.received <= self.most:  # so no header in it can be longer
+                return
+        self._weigh(name, value)
+
+    def _weigh(self, name: bytes, value: bytes) -> None:
+        """Count a header that came with so much else that the sum may be too large."""
+        if self.size:
+            self.size += len(name) + len(value) + 4
+        else:
+            headers = self.headers if self.in_header else [*self.headers, (name, value)]
+            self.size = len(self.url) + sum(len(n) + len(v) + 4 for n, v in headers)
+        if self.size > self.most:
+            raise _TooLargeError
 
     def on_headers_complete(self) -> None:
         """The request's application starts, or waits for the one before it."""
@@ -207,36 +231,33 @@ class Connection(HttpToolsProtocol):
             raise _TooManyError
         self.in_header = False
         self.deadline = self.now() + self.limits.body
-        version = self.parser.get_http_version()
-        path, query = target(self.url)
-        self.scope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
+        if self.url != self.target[0]:
+            path, query = target(self.url)
+            self.target = self.url, urllib.parse.unquote(path) if "%" in path else path, query
+        parser = self.parser
+        version = parser.get_http_version()
+        scope: Any = {
+            **self.constant,
             "http_version": version,
-            "server": self.server,
-            "client": self.client,
-            "scheme": self.scheme or "http",
-            "root_path": "",
             "headers": self.headers,
-            "method": self.parser.get_method().decode("ascii"),
-            "path": urllib.parse.unquote(path) if "%" in path else path,
+            "method": parser.get_method().decode("ascii"),
+            "path": self.target[1],
             "raw_path": self.url,
-            "query_string": query,
+            "query_string": self.target[2],
         }
+        self.scope = scope
         earlier = self.cycle
         cycle = Cycle(
-            scope=self.scope,
-            transport=self.transport,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=False,
-            default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
-            expect_100_continue=self.expect_100_continue,
-            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
-            on_response=self.on_response_complete,
+            scope,
+            self.transport,
+            self.flow,
+            self.logger,
+            self.server_state.default_headers,
+            self.on_response_complete,
         )
+        cycle.keep_alive = version != "1.0" and parser.should_keep_alive()
+        if b"expect" in dict(self.headers):
+            cycle.waiting_for_100_continue = _is_expected(self.headers)
         cycle.connection = self
         self.cycle = cycle
         if earlier is None or earlier.response_complete:
@@ -321,3 +342,8 @@ class Connection(HttpToolsProtocol):
         self.receiving = False
         self.cycle.keep_alive = self.cycle.more_body = False
         self.cycle.message_event.set()
+
+
+def _is_expected(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a client waits for `100 Continue` before it sends the body."""
+    return any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers)

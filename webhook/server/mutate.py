@@ -86,10 +86,12 @@ class Mutate(Post):
         policies = self._policies.get()
         namespace = self._namespaces.get(request.namespace)
         source = self._source
-        needed = self._all_need_labels or policies.needs_namespace
-        if namespace is None and source is not None and needed:
+        if namespace is None and source is not None and self._needs_labels(policies):
             return self._asked(source, request, policies, scope)
         return self._decided(request, policies, namespace)
+
+    def _needs_labels(self, policies: PolicySet) -> bool:
+        return self._all_need_labels or policies.needs_namespace
 
     async def _asked(
         self, source: Source, request: Request, policies: PolicySet, scope: Any

@@ -12,6 +12,7 @@ from typing import Any
 from webhook.errors import ReviewError
 from webhook.review import codec, response
 from webhook.review.request import Request
+from webhook.server.answer import Answer, Application
 from webhook.telemetry import Metrics
 
 log = logging.getLogger("webhook.server.post")
@@ -25,9 +26,6 @@ DEADLINE = 10.0  # the API server's default `timeoutSeconds`
 # What Go's time.Duration prints and reads: "10s", "1m30s", "1.5s", "300ms".
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{0,9})?)(ns|us|µs|ms|s|m|h)")
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-Headers = tuple[tuple[bytes, bytes], ...]
-Answer = tuple[int, Headers, bytes]
 
 _IS_JSON = (b"content-type", JSON)
 _IS_TEXT = (b"content-type", b"text/plain; charset=utf-8")
@@ -61,19 +59,46 @@ class Post(ABC):
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one HTTP request."""
-        began = perf_counter()
+        began = self._begin()
+        await self._conclude(self._taken(scope, receive), began, send)
+
+    def at_once(self, scope: Any, body: bytes) -> Answer | Application:
+        """The answer to a request all of which is here; where that has to be waited for, an
+        application that gives it.
+
+        The same as a call, without the coroutines that one takes.
+        """
+        began = self._begin()
+        answer = self._refuse(scope) or self._answer(body, scope)
+        if not isinstance(answer, tuple):
+            return self._later(answer, began)
+        self._end(answer[0], began)
+        return answer
+
+    def _begin(self) -> float:
         self._metrics.begin(self._path)
+        return perf_counter()
+
+    def _end(self, status: int, began: float) -> None:
+        self._metrics.end(status, perf_counter() - began, self._path)
+
+    def _later(self, waiting: Awaitable[Answer], began: float) -> Application:
+        async def conclude(scope: Any, receive: Any, send: Any) -> None:
+            await self._conclude(waiting, began, send)
+
+        return conclude
+
+    async def _conclude(self, waiting: Awaitable[Answer | None], began: float, send: Any) -> None:
         status = 499  # the client went away: nobody is answered, but it is counted
         try:
-            answer = self._refuse(scope) or await self._read(scope, receive)
+            answer = await waiting
             if answer is None:
                 return
             status, headers, body = answer
-            headers = (*headers, (b"content-length", b"%d" % len(body)))
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
         finally:
-            self._metrics.end(status, perf_counter() - began, self._path)
+            self._end(status, began)
 
     def _refuse(self, scope: Any) -> Answer | None:
         """What can be said from the headers alone."""
@@ -83,14 +108,17 @@ class Post(ABC):
         kind = headers.get(b"content-type", b"")
         if kind != JSON and kind.partition(b";")[0].strip().lower() != JSON:
             return _error(415, "the content type must be application/json")
-        if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        coding = headers.get(b"content-encoding")
+        if coding is not None and coding.lower() != b"identity":
             return _error(415, "a compressed body is not read")
         if int(headers.get(b"content-length", 0)) > self._body_bytes:
             return self._too_large()
         return None
 
-    async def _read(self, scope: Any, receive: Any) -> Answer | None:
+    async def _taken(self, scope: Any, receive: Any) -> Answer | None:
         """Take the body, then answer; None when the client has gone."""
+        if refusal := self._refuse(scope):
+            return refusal
         message = await receive()
         body: bytes | bytearray = message.get("body", b"")
         if message.get("more_body"):
@@ -100,32 +128,42 @@ class Post(ABC):
                 body += message.get("body", b"")
         if message["type"] != "http.request":
             return None
-        if len(body) > self._body_bytes:
-            return self._too_large()
-        self._metrics.received(len(body))
-        return await self._answer(body, scope)
+        answer = self._answer(body, scope)
+        return answer if isinstance(answer, tuple) else await answer
 
     def _too_large(self) -> Answer:
         return _error(413, f"a review has at most {self._body_bytes} bytes", _CLOSE)
 
-    async def _answer(self, body: bytes | bytearray, scope: Any) -> Answer:
+    def _answer(self, body: bytes | bytearray, scope: Any) -> Answer | Awaitable[Answer]:
+        if len(body) > self._body_bytes:
+            return self._too_large()
+        self._metrics.received(len(body))
         uid = ""
         try:
             request = codec.decode(body)
             uid = request.uid
             answer = self._review(request, body, scope)
-            return 200, (_IS_JSON,), answer if isinstance(answer, bytes) else await answer
-        except ReviewError as error:
+        except Exception as error:
+            return self._failed(error, uid)
+        return _json(answer) if isinstance(answer, bytes) else self._awaited(answer, uid)
+
+    async def _awaited(self, answer: Awaitable[bytes], uid: str) -> Answer:
+        try:
+            return _json(await answer)
+        except Exception as error:
+            return self._failed(error, uid)
+
+    def _failed(self, error: Exception, uid: str) -> Answer:
+        if isinstance(error, ReviewError):
             self._metrics.refused(error.field)
             log.info("review refused", extra={"field": error.field, "reason": str(error)})
             return _error(400, str(error))
-        except BusyError as error:
+        if isinstance(error, BusyError):
             log.warning("review not answered", extra={"uid": uid, "reason": str(error)})
             return _error(503, str(error))
-        except Exception:
-            self._metrics.bug()
-            log.exception("review failed", extra={"uid": uid})
-            return _error(500, BUG)
+        self._metrics.bug()
+        log.error("review failed", extra={"uid": uid}, exc_info=error)
+        return _error(500, BUG)
 
 
 def deadline(query: bytes) -> float:
@@ -139,5 +177,10 @@ def deadline(query: bytes) -> float:
     return DEADLINE
 
 
+def _json(body: bytes) -> Answer:
+    return 200, (_IS_JSON, (b"content-length", b"%d" % len(body))), body
+
+
 def _error(status: int, what: str, *headers: tuple[bytes, bytes]) -> Answer:
-    return status, (_IS_TEXT, *headers), response.errored(what)
+    body = response.errored(what)
+    return status, (_IS_TEXT, *headers, (b"content-length", b"%d" % len(body))), body

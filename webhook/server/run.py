@@ -27,6 +27,7 @@ from webhook import chosen
 from webhook.errors import UsageError
 from webhook.inject.decide import decide
 from webhook.server import app, drain
+from webhook.server.answer import Application
 from webhook.server.limits import Connection, Limits
 from webhook.server.mutate import Mutate
 from webhook.server.reload import Authored, Certificate, keep_following
@@ -101,7 +102,7 @@ class Server:
         validate = Validate(
             chosen.defaults(settings), metrics=metrics, body_bytes=self._limits.body_bytes
         )
-        front = app.front(self._mutate(), validate)
+        front = app.Front(self._mutate(), validate)
         self._main = self._listener(front, doors, certificate.context)
         self._side = self._listener(app.side(lambda: self._not_ready, self._numbers), side, None)
 
@@ -182,7 +183,7 @@ class Server:
         )
 
     def _listener(
-        self, application: app.Application, sock: socket.socket, tls: ssl.SSLContext | None
+        self, application: Application, sock: socket.socket, tls: ssl.SSLContext | None
     ) -> drain.Listener:
         config = Config(
             application, log_config=None, lifespan="off", ws="none", proxy_headers=False

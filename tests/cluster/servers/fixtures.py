@@ -16,9 +16,11 @@ from tests.cluster.nodes import Node
 from tests.cluster.servers import files as fileserver
 from tests.cluster.servers import objects as objectstore
 from tests.cluster.servers import postgres as postgresql
+from tests.cluster.servers import sftp as sftpserver
 from tests.cluster.servers.database import Database
 from tests.cluster.servers.files import Files
 from tests.cluster.servers.objects import Bucket
+from tests.cluster.servers.sftp import Folder
 
 
 @pytest.fixture(scope="session")
@@ -58,4 +60,12 @@ def bucket(node: Node) -> Iterator[Bucket]:
     """A bucket of an object store."""
     needs.own_cluster()
     with objectstore.prepared(node) as found:
+        yield found
+
+
+@pytest.fixture
+def sftp(node: Node) -> Iterator[Folder]:
+    """A folder of an SFTP server."""
+    needs.own_cluster()
+    with sftpserver.prepared(node) as found:
         yield found

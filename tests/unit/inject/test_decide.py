@@ -47,6 +47,28 @@ def again(decision: Decision) -> dict[str, Any]:
     return pod
 
 
+@pytest.mark.parametrize("annotations", [{}, {"a": "b"}])
+def test_pods_that_differ_in_what_a_template_reads_do_not_share_it(
+    annotations: dict[str, str],
+) -> None:
+    """Each pod gets its own text, and the same again, whichever pods came in between."""
+    text = policy("one", container=', args: ["${object.metadata.labels.app}"]')
+
+    def args(app: str) -> tuple[list[str], str]:
+        pod = testing.pod()
+        pod["metadata"] = {"labels": {"app": app}, "annotations": annotations}
+        after = again(admit(pod, text))
+        marker = json.loads(after["metadata"]["annotations"][ours.MARKER])
+        args = after["spec"]["initContainers"][0]["args"]
+        return args, marker["containers"]["one"]["args"]
+
+    first, second = args("shop"), args("cart")
+
+    assert (["shop"], ["cart"]) == (first[0], second[0])
+    assert first[1] != second[1]
+    assert (first, second) == (args("shop"), args("cart"))
+
+
 @pytest.mark.parametrize("name", [ours.MARKER, ours.SKIPPED])
 def test_an_annotation_of_ours_without_a_text_is_none(name: str) -> None:
     """A policy in conflict is left out, whatever a pod's author has made of our annotations."""

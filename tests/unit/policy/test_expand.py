@@ -112,6 +112,10 @@ def test_a_wait_is_one_container_of_our_own_image() -> None:
             "not choose the host",
         ),
         (
+            {"fetch": {"from": {"oci": {"reference": "a"}}, "to": "/x"}},
+            "fetch.from.oci.reference: 'a' must be registry/name:tag",
+        ),
+        (
             {"fetch": MOUNTED, "container": {"env": []}},
             "container: stands beside a fetch that runs no container",
         ),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.recipes import fetching
 from tests.unit.recipes.fetching import container, render, said, words
@@ -178,6 +181,7 @@ def test_what_cannot_be_fetched_is_refused(written: dict[str, Any], where: str, 
         ({"from": {"http": FILE, "secret": {"name": "a"}}}, "from: has 2 of its fields"),
         ({"to": "etc/app"}, "to: 'etc/app' must be an absolute path"),
         ({"to": "/etc/${object.metadata.name}"}, "to: '/etc/${object.metadata.name}' must be"),
+        ({"into": ["${parameters.name}"]}, "into.0: '${parameters.name}' must be the name of a c"),
         ({"mode": "0200"}, "mode: '0200' must be such as 0640"),
         ({"mode": 420}, "mode: must be a string, not the number 420"),
         ({"sizeLimit": "1.5Gi"}, "sizeLimit: '1.5Gi' must be a size such as 64Mi"),
@@ -191,3 +195,18 @@ def test_a_field_of_a_wrong_form_is_refused(written: dict[str, Any], told: str) 
     (found,) = fetching.refused({"from": {"http": FILE}, "to": "/etc/app", **written})
 
     assert found.startswith(told)
+
+
+@given(st.text(st.one_of(st.sampled_from("/@:?#&=%.\\ \n'\"$"), st.characters(codec="utf-8"))))
+def test_whatever_fills_a_path_the_host_stays(text: str) -> None:
+    """And the volume in which the file ends; or the runner refuses it."""
+    written = {**FILE, "url": "https://config.internal:8443/${x}?v=${x}", "file": "${x}"}
+    filled = [word.replace("${x}", text) for word in words(http(written))]
+
+    try:
+        order = orders.read(filled, 1.0)
+    except UsageError:
+        return
+    assert order.name.startswith("https://config.internal:8443/")
+    (to,) = (word for word in filled if word.startswith("to="))
+    assert os.path.normpath(to[3:]).startswith("/run/initject/files")

@@ -169,6 +169,18 @@ def test_the_files_that_rclone_reads_are_mounted() -> None:
             },
             "from.objects.sftp.host: '${parameters.host}' must be the name or address",
         ),
+        (
+            {"s3": {**S3, "bucket": "${parameters.bucket}"}},
+            "from.objects.s3.bucket: '${parameters.bucket}' must consist of letters",
+        ),
+        (
+            {"s3": {**S3, "region": "${parameters.region}"}},
+            "from.objects.s3.region: '${parameters.region}' must consist of letters",
+        ),
+        (
+            {"azure": {"account": "${parameters.account}", "container": "a"}},
+            "from.objects.azure.account: '${parameters.account}' must consist of letters",
+        ),
     ],
 )
 def test_the_host_is_written_out(store: dict[str, Any], told: str) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webhook.review import response
+from webhook.review.patch import Patch
 
 PATCH = [{"op": "add", "path": "/spec/initContainers", "value": [{"name": "é"}]}]
 
@@ -33,6 +34,15 @@ def test_patched_carries_the_patch_in_base64() -> None:
 
     assert json.loads(base64.b64decode(got.pop("patch"), validate=True)) == PATCH
     assert got == {"uid": "u", "allowed": True, "patchType": "JSONPatch"}
+
+
+def test_a_patch_is_sent_as_its_operations_are() -> None:
+    """What is remembered of a patch is what is written of a list of the same operations."""
+    patch = Patch(PATCH)
+
+    first, second = response.patched("u", patch), response.patched("u", patch)
+
+    assert first == second == response.patched("u", PATCH)
 
 
 def test_invalid_says_why_field_by_field_with_422() -> None:

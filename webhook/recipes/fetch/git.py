@@ -46,8 +46,8 @@ class Repository:
 
     url: str = needed(
         Filled(Text(2048)),
-        "The repository: `https://host/path`, or `ssh://git@host/path`, or `http`. Templates may "
-        "fill the path.",
+        "The repository: `https://`, `http://` or `ssh://`, host and path; with SSH a user, too, "
+        "such as `git@`. Templates may fill the path.",
     )
     ref: str | None = told(
         Filled(Text(256)),

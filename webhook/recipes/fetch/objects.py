@@ -1,7 +1,7 @@
 """Objects of a store: rclone brings them, ours copies them.
 
-Where they are is in variables, of which the author writes the host; only bucket and path may be
-templates, behind the name of the source in one word.
+Whose they are is written out: the host, or the names that become a part of one. Only what lies
+below may be a template, behind the bucket in one word; rclone knows no `..` in a bucket.
 """
 
 from __future__ import annotations
@@ -23,7 +23,11 @@ from webhook.recipes.rendered import Raw, Rendered
 _HERE: Path = ("from", "objects")
 _SOURCE = "RCLONE_CONFIG_SOURCE_"  # the variables of the source, by rclone's names of its options
 
-_BUCKET = Filled(Text(256))
+_NAME = Pattern(
+    "^[-_.a-zA-Z0-9]+$", "consist of letters, digits, '-', '_' and '.', without templates", "-"
+)
+_BUCKET = Text(256, pattern=_NAME)
+_SHORT = Text(64, pattern=_NAME)
 _PATH = Filled(Text(1024))
 _WHOLE = "One object, or a folder of them; all of it without it."
 _ENDPOINT = Text(
@@ -49,7 +53,7 @@ class S3:
     bucket: str = needed(_BUCKET, "The bucket.")
     path: str | None = told(_PATH, _WHOLE)
     endpoint: str | None = told(_ENDPOINT, "The URL of the store, if it is not Amazon's.")
-    region: str | None = told(Text(64), "The region.")
+    region: str | None = told(_SHORT, "The region.")
     keys: Keys | None = told(Part(Keys), "The keys; the pod's identity without them.")
     ca: Held | None = told(HELD, "The CAs to trust, in PEM; those of the image without it.")
 
@@ -69,7 +73,7 @@ class Gcs:
 class Azure:
     """A container of Azure Blob Storage."""
 
-    account: str = needed(Text(64), "The storage account.")
+    account: str = needed(_SHORT, "The storage account.")
     container: str = needed(_BUCKET, "The container.")
     path: str | None = told(_PATH, _WHOLE)
     key: Held | None = told(HELD, "The account's key; the pod's identity without it.")
@@ -81,7 +85,7 @@ class Sftp:
 
     host: str = needed(_HOST, "The name or address of the host.")
     port: int = told(Integer(32), "The port.", default=22)
-    user: str = needed(Text(256), "The user.")
+    user: str = needed(_BUCKET, "The user.")
     path: str = needed(_PATH, "One file, or a folder.")
     key: Held = needed(HELD, "The private key, without a passphrase.")
     known_hosts: Held = needed(HELD, "The host's keys, as a file known_hosts has them.")

@@ -29,6 +29,9 @@ DESCRIPTION = (
 EVERY = ("*",)
 # A template in it would be taken as it stands: volumes and their mounts have none.
 _TO = Pattern("^/[^:$]*$", "be an absolute path without ':' and without templates", "-")
+_GLOB = Pattern(
+    r"^[-a-z0-9*]+$", "be the name of a container (lower-case letters, digits, '-'), or a glob", "-"
+)
 _MODE = Pattern("^0?[4-7][0-7]{2}$", "be such as 0640, and let the owner read", "-")
 
 
@@ -66,7 +69,7 @@ class Fetch:
         "volume of the step's name.",
     )
     into: tuple[str, ...] = told(
-        ListOf(Text(512), least=1, most=64),
+        ListOf(Text(512, pattern=_GLOB), least=1, most=64),
         "Names of application containers, as globs; all of them without it.",
         default=EVERY,
     )
@@ -109,11 +112,11 @@ def render(written: Fetch, beside: Beside, defaults: Defaults) -> Rendered:
         user=written.user,
         group=written.group,
     )
-    found = next(
-        _SOURCES[field.attribute](source, want)
-        for field in fields(From).values()
-        if (source := getattr(written.from_, field.attribute)) is not None
-    )
+    found = Rendered()  # of a source that could not be read, which is told already
+    for field in fields(From).values():
+        source = getattr(written.from_, field.attribute)
+        if source is not None:
+            found = _SOURCES[field.attribute](source, want)
     return dataclasses.replace(found, findings=(*_findings(written), *found.findings))
 
 

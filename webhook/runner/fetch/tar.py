@@ -29,8 +29,25 @@ class _Header(tarfile.TarInfo):
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
+        cls._met(buf)
+        return cls._judged(super().frombuf(buf, encoding, errors))
+
+    @classmethod
+    def _frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str, **more: Any) -> _Header:
+        """What newer versions call instead, and older ones to which a distribution gave their fix.
+
+        Neither is for us to choose: without it no header would be looked at.
+        """
+        cls._met(buf)
+        newer: Any = super()
+        return cls._judged(newer._frombuf(buf, encoding, errors, **more))
+
+    @classmethod
+    def _met(cls, buf: bytes | bytearray) -> None:
         cls.ended = bool(buf) and not any(buf)
-        found = super().frombuf(buf, encoding, errors)
+
+    @staticmethod
+    def _judged(found: _Header) -> _Header:
         if found.type in _LONG and not 0 <= found.size <= MAX_HEADER:
             entry.refuse(found.name, f"has a header of more than {MAX_HEADER} bytes")
         if found.type == tarfile.GNUTYPE_SPARSE:

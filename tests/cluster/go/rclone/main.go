@@ -1,4 +1,4 @@
-// rclone with what the tests use of it: local files, S3, SFTP, and a server of the S3 protocol.
+// rclone with what the tests use of it: local files, S3, SFTP, and servers of both protocols.
 package main
 
 import (
@@ -9,6 +9,7 @@ import (
 	_ "github.com/rclone/rclone/cmd/copy"
 	_ "github.com/rclone/rclone/cmd/copyto"
 	_ "github.com/rclone/rclone/cmd/serve/s3"
+	_ "github.com/rclone/rclone/cmd/serve/sftp"
 	_ "github.com/rclone/rclone/cmd/sync"
 	_ "github.com/rclone/rclone/cmd/version"
 )

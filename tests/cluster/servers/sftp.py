@@ -1,0 +1,76 @@
+"""An SFTP server: rclone's, over a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from tests.cluster import programs
+from tests.cluster.nodes import Node
+from tests.cluster.servers import server
+
+PORT = 2022
+NAME = "sftp"
+USER = "shop"
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder; `key` lets a user in, and `known` is what a known_hosts file has of the server."""
+
+    server: server.Server
+    folder: Path
+    key: str
+    known: str
+
+    def start(self) -> None:
+        """Start the server; returns when it answers."""
+        self.server.start()
+
+    def named(self, space: str) -> str:
+        """Give it a name in a namespace; that name."""
+        return self.server.named(space)
+
+
+def private(key: Ed25519PrivateKey) -> str:
+    """A key as ssh has it in a file."""
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.OpenSSH,
+        serialization.NoEncryption(),
+    ).decode()
+
+
+def public(key: Ed25519PrivateKey) -> str:
+    """The public half, as one line."""
+    encoding, form = serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    return key.public_key().public_bytes(encoding, form).decode()
+
+
+@contextmanager
+def prepared(node: Node) -> Iterator[Folder]:
+    """A server with an empty folder, not started yet."""
+    user, host = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    with server.home(NAME) as home:
+        folder = home / "served"
+        folder.mkdir()
+        (home / "host").write_text(private(host))
+        (home / "allowed").write_text(f"{public(user)}\n")
+        command = [
+            *(str(programs.program("rclone")), "serve", "sftp", "--config=", f"--user={USER}"),
+            *(f"--addr={server.HOST}:{PORT}", f"--key={home / 'host'}"),
+            *(f"--authorized-keys={home / 'allowed'}", "--dir-cache-time=0s", str(folder)),
+        ]
+
+        def answers() -> bool:
+            connect = ["bash", "-c", f"exec 3<>/dev/tcp/{server.HOST}/{PORT}"]
+            return one.attempt(*connect).returncode == 0
+
+        one = server.Server(node, NAME, PORT, home, command, answers)
+        with server.ending(one):
+            yield Folder(one, folder, private(user), f"[{NAME}]:{PORT} {public(host)}\n")
