@@ -107,6 +107,16 @@ def test_counts_a_request(metrics: telemetry.Metrics) -> None:
     assert _value(metrics, "initject_review_bytes_bucket", le="16384.0") == 1
 
 
+def test_counts_a_request_that_was_answered_at_once(metrics: telemetry.Metrics) -> None:
+    """It is counted as any other, and was never in flight."""
+    prefix, mutate = "controller_runtime_webhook", {"webhook": "/mutate"}
+    metrics.answered(200, 0.0001)
+
+    assert _value(metrics, f"{prefix}_requests_in_flight", **mutate) == 0
+    assert _value(metrics, f"{prefix}_requests_total", code="200", **mutate) == 1
+    assert _value(metrics, f"{prefix}_latency_seconds_count", **mutate) == 1
+
+
 def test_counts_the_requests_of_each_webhook_apart(metrics: telemetry.Metrics) -> None:
     """A check of a policy is no review of a pod."""
     name = "controller_runtime_webhook_requests_total"

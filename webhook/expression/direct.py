@@ -10,6 +10,7 @@ against each other.
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 from webhook.expression import tree
@@ -491,20 +492,25 @@ def _wanted(predicate: Node, variable: str) -> tuple[str, str] | None:
 
 def _one_with(over: Direct, field: str, text: str, walk: Direct) -> Direct:
     """`exists(e, e.field == 'text')`, which is what most conditions ask; `walk` is any `exists`."""
+    read = itemgetter(field)
 
     def search(variables: Variables) -> Any:
         items = over(variables)
         if type(items) is not list:
             return walk(variables)
+        try:
+            found = list(map(read, items))
+        except (KeyError, TypeError):
+            return walk(variables)
         _spend(variables, len(items))
-        for item in items:
-            if type(item) is not dict or type(found := item.get(field)) is not str:
-                return walk(variables)
-            if found == text:
-                return True
-        return False
+        if text in found:
+            return True
+        return False if _TEXT.issuperset(map(type, found)) else walk(variables)
 
     return search
+
+
+_TEXT = frozenset((str,))
 
 
 def _quantified(over: Direct, variable: str, predicate: Direct, *, decides: bool) -> Direct:

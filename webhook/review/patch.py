@@ -22,6 +22,17 @@ class Patch(tuple[Operation, ...]):
         """The operations as JSON, in base64."""
         return encode(tuple(self))
 
+    @cached_property
+    def places(self) -> tuple[tuple[str, ...], ...]:
+        """The parts of each operation's pointer, as they are in the document."""
+        return tuple(place(operation["path"]) for operation in self)
+
+
+def place(pointer: str) -> tuple[str, ...]:
+    """The parts of a JSON pointer (RFC 6901)."""
+    _, *parts = pointer.split("/")
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in parts)
+
 
 NO_PATCH = Patch()
 

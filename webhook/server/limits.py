@@ -82,7 +82,7 @@ class Connection(HttpToolsProtocol):
         self.received = 0
         self.size = 0
         self.constant: Any = {}  # of every scope
-        self.target = b"", "", b""  # the last one, with its path and query: most ask for the same
+        self.latest = b"", "", b""  # the last one, with its path and query: most ask for the same
 
     # what the transport says
 
@@ -231,9 +231,9 @@ class Connection(HttpToolsProtocol):
             raise _TooManyError
         self.in_header = False
         self.deadline = self.now() + self.limits.body
-        if self.url != self.target[0]:
+        if self.url != self.latest[0]:
             path, query = target(self.url)
-            self.target = self.url, urllib.parse.unquote(path) if "%" in path else path, query
+            self.latest = self.url, urllib.parse.unquote(path) if "%" in path else path, query
         parser = self.parser
         version = parser.get_http_version()
         scope: Any = {
@@ -241,9 +241,9 @@ class Connection(HttpToolsProtocol):
             "http_version": version,
             "headers": self.headers,
             "method": parser.get_method().decode("ascii"),
-            "path": self.target[1],
+            "path": self.latest[1],
             "raw_path": self.url,
-            "query_string": self.target[2],
+            "query_string": self.latest[2],
         }
         self.scope = scope
         earlier = self.cycle

@@ -59,7 +59,7 @@ class Post(ABC):
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one HTTP request."""
-        began = self._begin()
+        began = perf_counter()
         await self._conclude(self._taken(scope, receive), began, send)
 
     def at_once(self, scope: Any, body: bytes) -> Answer | Application:
@@ -68,19 +68,12 @@ class Post(ABC):
 
         The same as a call, without the coroutines that one takes.
         """
-        began = self._begin()
+        began = perf_counter()
         answer = self._refuse(scope) or self._answer(body, scope)
         if not isinstance(answer, tuple):
             return self._later(answer, began)
-        self._end(answer[0], began)
+        self._metrics.answered(answer[0], perf_counter() - began, self._path)
         return answer
-
-    def _begin(self) -> float:
-        self._metrics.begin(self._path)
-        return perf_counter()
-
-    def _end(self, status: int, began: float) -> None:
-        self._metrics.end(status, perf_counter() - began, self._path)
 
     def _later(self, waiting: Awaitable[Answer], began: float) -> Application:
         async def conclude(scope: Any, receive: Any, send: Any) -> None:
@@ -89,6 +82,7 @@ class Post(ABC):
         return conclude
 
     async def _conclude(self, waiting: Awaitable[Answer | None], began: float, send: Any) -> None:
+        self._metrics.begin(self._path)
         status = 499  # the client went away: nobody is answered, but it is counted
         try:
             answer = await waiting
@@ -98,7 +92,7 @@ class Post(ABC):
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
         finally:
-            self._end(status, began)
+            self._metrics.end(status, perf_counter() - began, self._path)
 
     def _refuse(self, scope: Any) -> Answer | None:
         """What can be said from the headers alone."""

@@ -89,8 +89,12 @@ class Metrics:
 
     def end(self, code: int, seconds: float, webhook: str = MUTATE) -> None:
         """A request that had begun was answered with HTTP status `code`, after `seconds`."""
+        self._requests[webhook].in_flight -= 1
+        self.answered(code, seconds, webhook)
+
+    def answered(self, code: int, seconds: float, webhook: str = MUTATE) -> None:
+        """A request was answered at once, so that nobody could have seen it begin."""
         requests = self._requests[webhook]
-        requests.in_flight -= 1
         requests.codes[code] = requests.codes.get(code, 0) + 1
         requests.latency.observe(seconds)
 

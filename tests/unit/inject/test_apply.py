@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from webhook.errors import PatchError
 from webhook.inject.apply import apply
+from webhook.review.patch import Patch
 
 scalars = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.sampled_from(("a", "~", "/")))
 keys = st.sampled_from(("a", "b", "a/b", "~1", "0"))
@@ -79,7 +80,9 @@ def test_applying_agrees_with_an_independent_library(
     document, operations = case
     before = copy.deepcopy(document)
 
-    assert jsonpatch.apply_patch(document, copy.deepcopy(operations)) == apply(document, operations)
+    assert jsonpatch.apply_patch(document, copy.deepcopy(operations)) == apply(
+        document, Patch(operations)
+    )
     assert before == document
 
 
@@ -99,4 +102,4 @@ def test_applying_agrees_with_an_independent_library(
 def test_a_patch_that_does_not_apply_is_a_bug(operation: dict[str, Any]) -> None:
     """An operation whose place is not there raises, so that no such patch leaves the house."""
     with pytest.raises(PatchError):
-        apply({"list": [1, 2], "scalar": 1, "text": "ab"}, [operation])
+        apply({"list": [1, 2], "scalar": 1, "text": "ab"}, Patch([operation]))
