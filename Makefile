@@ -83,3 +83,5 @@ lock: $(ready)  ## write the locks again, from packages that are at least a week
 	@$(compile) pyproject.toml --output-file requirements.lock
 	@$(compile) pyproject.toml --group dev --constraint requirements.lock \
 		--constraint requirements-build.lock --output-file requirements-dev.lock
+	@$(compile) tests/cluster/python/requirements.in \
+		--output-file tests/cluster/python/requirements.lock

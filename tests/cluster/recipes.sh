@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Build what the recipes are tested with, once: goose, golang-migrate, rclone and oras from their Go
-# modules, pinned in go/*/go.mod and go.sum; git-sync is unpacked from INITJECT_TOOLS.
+# modules, pinned in go/*/go.mod and go.sum; git-sync is unpacked from INITJECT_TOOLS; Alembic and
+# Django come from Python's registry, pinned in python/requirements.lock.
 #
 #     recipes.sh FOLDER
 #
@@ -40,9 +41,22 @@ git_sync() { # a binary that no registry serves; its digest is kept beside it
     mv "$out/git-sync.part" "$out/git-sync"
 }
 
+python_packages() { # what an application in Python migrates with; for the Python of the test's image
+    local lock=$here/python/requirements.lock digest
+    digest=$(sha256sum <"$lock")
+    [ "$(cat "$out/python.recipe" 2>/dev/null)" = "$digest" ] && return
+    echo "fetching Alembic and Django …" >&2
+    "$here/../../.venv/bin/uv" pip install --quiet --target "$work/python" --python-version 3.11 \
+        --only-binary :all: --require-hashes --requirements "$lock"
+    rm -rf "$out/python" "$out/python.recipe"
+    mv "$work/python" "$out/python"
+    echo "$digest" >"$out/python.recipe"
+}
+
 program goose goose github.com/pressly/goose/v3/cmd/goose \
     "no_clickhouse no_duckdb no_libsql no_mssql no_spanner no_sqlite3 no_starrocks no_turso no_vertica no_ydb"
 program migrate golang-migrate github.com/golang-migrate/migrate/v4/cmd/migrate "postgres mysql"
 program rclone rclone .
 program oras oras oras.land/oras/cmd/oras
 git_sync
+python_packages
