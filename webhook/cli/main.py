@@ -28,7 +28,7 @@ VERBS: Mapping[str, str] = {
     "schema": "Print the CRDs, or a JSON Schema for editors.",
     "certs": "Write a throw-away CA and a certificate for local work, and say how to use them.",
     "emergency": "Take Initject out of the way of pods, and bring it back.",
-    "wait": "Wait until something is there: a port, a page, a database.",
+    "wait": "Wait until something is there: a port, a page, a database, a Job that has completed.",
     "fetch": "Bring files into a volume: all that was asked for, proven, or none.",
     "version": "Print the version.",
 }
