@@ -13,7 +13,7 @@ from webhook.inject import mesh, ours, patch, place, plan, resources
 from webhook.inject.decision import Code, Decision, LeftOutError, Options, Reason
 from webhook.inject.match import Subject, mapping, objects
 from webhook.inject.plan import Proposal, Standing
-from webhook.inject.render import Item
+from webhook.inject.render import Item, is_kept
 from webhook.policy import quantity
 from webhook.policy.compiled import Policy
 
@@ -249,7 +249,9 @@ def _marker(draft: Draft, *, enforcing: bool) -> str | None:
     items = tuple([item for proposal in draft.applied for item in proposal.containers])
     volumes = {item.name: item.digests for proposal in draft.applied for item in proposal.volumes}
     if not volumes and draft.marker is ours.NO_MARKER:
-        return _marker_of(items) if items or enforcing else None
+        if not items and not enforcing:
+            return None
+        return (_known_marker if all(map(is_kept, items)) else _marker_of)(items)
     containers = {item.name: item.digests for item in items}
     mounts: dict[str, dict[str, str]] = {}
     for proposal in draft.applied:
@@ -263,10 +265,12 @@ def _marker(draft: Draft, *, enforcing: bool) -> str | None:
     return ours.write_marker(ours.Marker(containers, volumes, mounts))
 
 
-@lru_cache(maxsize=256)
 def _marker_of(items: tuple[Item, ...]) -> str:
     """The marker of containers alone."""
     return ours.write_marker(ours.Marker({item.name: item.digests for item in items}))
+
+
+_known_marker = lru_cache(maxsize=256)(_marker_of)
 
 
 def _keep_orphans(

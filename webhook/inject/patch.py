@@ -16,7 +16,7 @@ from webhook.inject import apply, ours
 from webhook.inject.match import Subject, mapping
 from webhook.inject.place import Arrangement
 from webhook.inject.plan import Proposal, Standing
-from webhook.inject.render import Item
+from webhook.inject.render import Item, is_kept
 from webhook.review.patch import NO_PATCH, Operation, Patch
 
 Json = Mapping[str, Any]
@@ -52,7 +52,8 @@ def build(
         )
     else:  # most pods: what they get depends on nothing else of them
         fresh = _in_order(proposals, arrangement)
-        patch = _of_fresh(fresh, *annotations.items())
+        make = _known_of_fresh if all(map(is_kept, fresh)) else _of_fresh
+        patch = make(fresh, *annotations.items())
         target = _fresh_target(whole, fresh, annotations)
     if not patch:
         return NO_PATCH, whole.pod
@@ -62,15 +63,17 @@ def build(
     return patch, target
 
 
-# Of so many plans the patch and what is sent of it are remembered: a guess. A patch is as long as
-# the policy's containers and their copies in base64; what an author chooses in it is bounded.
-@lru_cache(maxsize=256)
 def _of_fresh(items: tuple[Item, ...], *annotations: tuple[str, str | None]) -> Patch:
     """The patch of a pod that has no init containers, and annotations, none of them ours."""
     operations = [_add(f"/metadata/annotations/{escape(n)}", v) for n, v in annotations if v]
     if items:
         operations.insert(0, _add("/spec/initContainers", [item.final for item in items]))
     return Patch(operations)
+
+
+# Of so many plans the patch and what is sent of it are remembered: a guess. A patch is as long as
+# the policy's containers and their copy in base64; what an author chooses in it is bounded.
+_known_of_fresh = lru_cache(maxsize=256)(_of_fresh)
 
 
 def _by_name(proposals: Sequence[Proposal]) -> dict[str, Item]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -33,13 +34,18 @@ class Item(msgspec.Struct, frozen=True, eq=False):
     """A container or volume: as planned, with its digests, and as it will stand in the pod.
 
     `present` is what the pod has under that name now, or None. `final` is `present` itself when
-    nothing changes in it. Equal to itself alone, so that what follows from it can be remembered.
+    nothing changes in it. Equal to itself alone, so that what follows from it can be remembered;
+    where it is not `kept` for other pods, nothing may be, for its size is up to the pod's author.
     """
 
     name: str
     digests: dict[str, str]
     present: Json | None
     final: Json
+    kept: bool = False
+
+
+is_kept = attrgetter("kept")
 
 
 class Lent(msgspec.Struct, frozen=True):
@@ -72,8 +78,8 @@ def render(step: Step, lent: Lent, scope: Scope, parameters: Parameters) -> Item
     if step.borrow is not None:
         return _finished(fixed, _borrowing(fixed, texts, lent.subject))
     if sum(map(len, texts)) > _REMEMBERED:
-        return _filled(fixed, texts)
-    return _known_filled(fixed, texts)
+        return _finished(fixed, _with(fixed, texts))
+    return _filled(fixed, texts)
 
 
 def _text(hole: _Hole, scope: Scope, parameters: Parameters) -> str:
@@ -84,13 +90,13 @@ def _text(hole: _Hole, scope: Scope, parameters: Parameters) -> str:
         raise LeftOutError(Code.TEMPLATE_FAILED, source, str(error)) from None
 
 
+_REMEMBERED = 512  # characters in holes: what an author chooses must not fill the memory
+
+
+@lru_cache(maxsize=1024)
 def _filled(fixed: _Fixed, texts: Texts) -> Item:
     """A step that borrows nothing, with these texts in its holes."""
-    return _finished(fixed, _with(fixed, texts))
-
-
-_REMEMBERED = 512  # characters in holes: what an author chooses must not fill the memory
-_known_filled = lru_cache(maxsize=1024)(_filled)
+    return _finished(fixed, _with(fixed, texts), kept=True)
 
 
 def _with(fixed: _Fixed, texts: Texts) -> dict[str, Any]:
@@ -110,14 +116,14 @@ def _borrowing(fixed: _Fixed, texts: Texts, subject: Subject) -> dict[str, Any]:
     return container
 
 
-def _finished(fixed: _Fixed, container: dict[str, Any]) -> Item:
+def _finished(fixed: _Fixed, container: dict[str, Any], *, kept: bool = False) -> Item:
     step = fixed.step
     if step.guarded:
         _guard(container, step.place)
         container = rules.stored(container)
     moved = {name: container[name] for name in fixed.moving if name in container}
     digests = {**fixed.item.digests, **ours.digests(ours.leaves(moved))}
-    return Item(step.name, digests, None, container)
+    return Item(step.name, digests, None, container, kept)
 
 
 class _Fixed(msgspec.Struct, frozen=True, eq=False):
@@ -153,7 +159,7 @@ def _fixed(step: Step, size: resources.Size, guaranteed: bool, fixed_user: bool)
     if step.guarded:
         moving |= set(container)
     still = {name: value for name, value in container.items() if name not in moving}
-    item = Item(step.name, ours.digests(ours.leaves(still)), None, container)
+    item = Item(step.name, ours.digests(ours.leaves(still)), None, container, kept=True)
     holes = tuple(
         (path, template, _expanded(path), source)
         for (path, template), source in zip(step.holes, step.sources, strict=True)
