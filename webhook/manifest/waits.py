@@ -1,4 +1,4 @@
-"""What a workload makes of the time that its injected steps wait, and of their exit code.
+"""What a workload makes of the time that its injected steps take, and of their exit code.
 
 Only a manifest says it: a pod knows nothing of its Job's rules or its Deployment's deadline.
 """
@@ -18,7 +18,7 @@ _JOBS: Mapping[str, Sequence[str]] = {"Job": (), "CronJob": ("spec", "jobTemplat
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """An init container that waits: how long at most, in seconds, and its exit code in vain."""
+    """An init container of a recipe with a deadline, in seconds, and its exit code after that."""
 
     name: str
     seconds: float
@@ -34,7 +34,7 @@ def notes(manifest: Json, pod: Json) -> list[str]:
 def _waits(pod: Json) -> Iterator[Wait]:
     for container in mapping(pod.get("spec")).get("initContainers") or ():
         words = [*(container.get("command") or ()), *(container.get("args") or ())]
-        if words[:2] != ["initject", "wait"]:
+        if words[:1] != ["initject"] or words[1:2] not in (["wait"], ["fetch"]):
             continue
         said = dict(
             word[2:].split("=", 1) for word in words if word.startswith("--") and "=" in word
@@ -52,7 +52,7 @@ def _deadlines(manifest: Json, pod: Json, waits: Sequence[Wait]) -> Iterator[str
     for field, seconds in _limits(manifest, pod):
         if isinstance(seconds, int) and longest > seconds:
             yield (
-                f"{names} may wait {duration.written(longest)}, longer than {field}, "
+                f"{names} may take {duration.written(longest)}, longer than {field}, "
                 f"{duration.written(seconds)}: set a shorter timeout, or a longer {field}"
             )
 
@@ -86,7 +86,7 @@ def _rules(manifest: Json, waits: Sequence[Wait]) -> Iterator[str]:
                 continue
             if not (codes["operator"] == "In" and rule.get("action") == "Ignore"):
                 yield (
-                    f"{wait.name} exits with {wait.code} when it waited in vain, which "
+                    f"{wait.name} exits with {wait.code} when its time is over, which "
                     f"podFailurePolicy.rules[{index}] takes for {rule.get('action')}: leave the "
                     f"code out there, or choose another exitCode"
                 )

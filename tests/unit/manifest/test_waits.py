@@ -56,7 +56,7 @@ def test_a_wait_longer_than_the_workloads_own_deadline(
 ) -> None:
     """It says both times, and which field."""
     assert [
-        f"wait may wait 5m, longer than {field}: set a shorter timeout, or a longer "
+        f"wait may take 5m, longer than {field}: set a shorter timeout, or a longer "
         f"{field.partition(',')[0]}"
     ] == waits.notes(manifest, WAIT)
 
@@ -67,7 +67,7 @@ def test_waits_add_up() -> None:
 
     (note,) = waits.notes({"kind": "Deployment", "spec": {}}, two)
 
-    assert note.startswith("one, two may wait 10m1s, longer than progressDeadlineSeconds, 10m")
+    assert note.startswith("one, two may take 10m1s, longer than progressDeadlineSeconds, 10m")
     assert [] == waits.notes({"kind": "Deployment", "spec": {}}, WAIT)
     (of_pod,) = waits.notes({"kind": "Pod"}, pod(("wait", "5m", "1"), activeDeadlineSeconds=30))
     assert "longer than the pod's activeDeadlineSeconds, 30s" in of_pod
@@ -86,7 +86,7 @@ def test_a_rule_that_a_wait_in_vain_meets(first: dict[str, Any]) -> None:
     """The first that fits is told: those behind it do not count."""
     (note,) = waits.notes(job(first, rule("FailJob", "In", 210)), WAIT)
 
-    assert note.startswith("wait exits with 210 when it waited in vain, which podFailurePolicy.")
+    assert note.startswith("wait exits with 210 when its time is over, which podFailurePolicy.")
     assert f"rules[0] takes for {first['action']}:" in note
 
 
@@ -122,3 +122,20 @@ def test_a_wait_that_says_no_time_is_not_judged(args: list[str]) -> None:
     step = {"name": "raw", "command": ["initject", "wait"], "args": args}
 
     assert [] == waits.notes(job(activeDeadlineSeconds=1), {"spec": {"initContainers": [step]}})
+
+
+def test_a_fetch_takes_time_too() -> None:
+    """It has the same deadline, and the same exit code after that."""
+    step = {
+        "name": "settings",
+        "command": ["initject", "fetch"],
+        "args": ["--timeout=5m", "--exit-code=210", "http", "host=settings"],
+    }
+    found = waits.notes(
+        job(rule("FailJob", "In", 210), activeDeadlineSeconds=60),
+        {"spec": {"initContainers": [step]}},
+    )
+
+    assert ["settings may take 5m", "settings exits with 210"] == [
+        " ".join(note.split()[:4]).rstrip(",") for note in found
+    ]
