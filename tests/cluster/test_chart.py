@@ -24,6 +24,7 @@ from webhook import testing
 from webhook.manifest import workload
 
 DEFINITIONS = needs.CACHE / "tools" / "definitions"
+DEFINED = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 INJECT, ENFORCE = "initject.dev/inject", "initject.dev/enforce"
 MIRROR = "kubernetes.io/config.mirror"
 POLICY = """
@@ -55,19 +56,31 @@ rules:
 
 
 @pytest.fixture(scope="module")
-def definitions(api: Api) -> None:
-    """The kinds of the Prometheus operator and of cert-manager."""
+def definitions(api: Api) -> Iterator[None]:
+    """The kinds of the Prometheus operator and of cert-manager; while this module runs, ours."""
     folder = needs.file(DEFINITIONS, how="make cluster fetches it")
     for path in sorted(folder.iterdir()):
         definition = next(yaml.safe_load_all(path.read_text()))
         api.ensure(definition)
         name = definition["metadata"]["name"]
         registration.until(lambda n=name: established(api, n), f"{name} is served")
+    crds = list(yaml.safe_load_all((CHECKOUT / "deploy/crds/crds.yaml").read_text()))
+    names = [one["metadata"]["name"] for one in crds]
+    for one, name in zip(crds, names, strict=True):  # another module's may be on their way out
+        registration.until(lambda o=one: api.create(o).code == 201, f"{name} is created")
+        registration.until(lambda n=name: established(api, n), f"{name} is served")
+    yield
+    for name in names:
+        api.ask("DELETE", f"{DEFINED}/{name}")
+        registration.until(lambda n=name: missing(api, n), f"{name} is gone")
+
+
+def missing(api: Api, name: str) -> bool:
+    return api.ask("GET", f"{DEFINED}/{name}").code == 404
 
 
 def established(api: Api, name: str) -> bool:
-    path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"
-    conditions = api.ask("GET", path).body.get("status", {}).get("conditions") or []
+    conditions = api.ask("GET", f"{DEFINED}/{name}").body.get("status", {}).get("conditions") or []
     return any((c["type"], c["status"]) == ("Established", "True") for c in conditions)
 
 
