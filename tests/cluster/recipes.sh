@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Build what the recipes are tested with, once: goose, golang-migrate, rclone and oras from their Go
 # modules, pinned in go/*/go.mod and go.sum; git-sync is unpacked from INITJECT_TOOLS; Alembic and
-# Django come from Python's registry, pinned in python/requirements.lock.
+# Django come from Python's registry, pinned in python/requirements.lock; Liquibase from Maven's, its
+# versions pinned in java/pom.xml.
 #
 #     recipes.sh FOLDER
 #
-# What is already in FOLDER is made again only when its recipe has changed. Needs Go 1.26 and xz.
+# What is already in FOLDER is made again only when its recipe has changed. Needs Go 1.26, xz, Maven
+# and a JDK.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -53,6 +55,21 @@ python_packages() { # what an application in Python migrates with; for the Pytho
     echo "$digest" >"$out/python.recipe"
 }
 
+liquibase() { # its jars, and a Java runtime with no more than it needs
+    local digest
+    digest=$(sha256sum <"$here/java/pom.xml")
+    [ "$(cat "$out/liquibase.recipe" 2>/dev/null)" = "$digest" ] && return
+    command -v mvn jlink >/dev/null || { echo "Maven and a JDK are needed for Liquibase" >&2; exit 1; }
+    echo "fetching Liquibase …" >&2
+    mvn --quiet --batch-mode --file "$here/java/pom.xml" dependency:copy-dependencies \
+        -DoutputDirectory="$work/liquibase/lib" >&2
+    jlink --add-modules java.se,jdk.crypto.ec,jdk.unsupported --strip-debug --no-header-files \
+        --no-man-pages --compress=2 --output "$work/liquibase/jre"
+    rm -rf "$out/liquibase" "$out/liquibase.recipe"
+    mv "$work/liquibase" "$out/liquibase"
+    echo "$digest" >"$out/liquibase.recipe"
+}
+
 program goose goose github.com/pressly/goose/v3/cmd/goose \
     "no_clickhouse no_duckdb no_libsql no_mssql no_spanner no_sqlite3 no_starrocks no_turso no_vertica no_ydb"
 program migrate golang-migrate github.com/golang-migrate/migrate/v4/cmd/migrate "postgres mysql"
@@ -60,3 +77,4 @@ program rclone rclone .
 program oras oras oras.land/oras/cmd/oras
 git_sync
 python_packages
+liquibase
