@@ -35,7 +35,7 @@ def liquibase(
     """The image on the node."""
     files = needs.file(FILES, how="make cluster fetches it")
     archive = tmp_path_factory.mktemp("liquibase") / "liquibase.tar"
-    folder = Path(__file__).parent / "java"
+    folder = Path(__file__).parent / "java" / "liquibase"
     podman.must(
         *("build", "--quiet", f"--build-arg=BASE={base}", f"--tag={IMAGE}"),
         *(f"--build-context=liquibase={files}", f"--file={folder}/Containerfile", folder),

@@ -129,3 +129,43 @@ def mariadb(where: Place, statements: Sequence[str] = ()) -> Iterator[None]:
     options += [f"--ssl-cert={where.folder / 'tls.crt'}", f"--ssl-key={where.folder / 'tls.key'}"]
     with running([server, *options], **how):
         yield
+
+
+JARS, SOURCES = needs.CACHE / "recipes", Path(__file__).parents[1] / "cluster" / "java"
+
+
+def java(program: str) -> list[object]:
+    """The command of a Java program that recipes.sh has fetched."""
+    jars = needs.file(JARS / program / "lib", how="make cluster fetches it")
+    command = needs.program("java", how="apt-get install openjdk-17-jdk-headless")
+    return [command, "-Xmx256m", "-cp", f"{jars}/*"]
+
+
+@contextmanager
+def mongodb(where: Place) -> Iterator[None]:
+    """A server from memory."""
+    with running([*java("mongo"), SOURCES / "mongo" / "Mongo.java", where.port]):
+        yield
+
+
+@contextmanager
+def kafka(where: Place) -> Iterator[None]:
+    """One broker, which is its own controller."""
+    controller = f"127.0.0.1:{free_port()}"
+    listeners = f"PLAINTEXT://127.0.0.1:{where.port},CONTROLLER://{controller}"
+    settings = {
+        "process.roles": "broker,controller",
+        "node.id": 1,
+        "controller.quorum.voters": f"1@{controller}",
+        "controller.listener.names": "CONTROLLER",
+        "listeners": listeners,
+        "log.dirs": where.folder / "data",
+        "offsets.topic.replication.factor": 1,
+    }
+    file = where.folder / "server.properties"
+    file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+    identity = ["-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", file]
+    formatting = [*java("kafka"), "kafka.tools.StorageTool", "format", *identity]
+    subprocess.run(list(map(str, formatting)), check=True, capture_output=True)
+    with running([*java("kafka"), "kafka.Kafka", file], cwd=where.folder):
+        yield

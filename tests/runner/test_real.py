@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -48,3 +49,17 @@ def test_mariadb_with_a_password(place: real.Place) -> None:
 
     assert 0 == status, said
     assert [""] * 6 == looks
+
+
+@pytest.mark.parametrize(("kind", "server"), [("mongodb", real.mongodb), ("kafka", real.kafka)])
+def test_servers_in_java(place: real.Place, kind: str, server: Any) -> None:
+    """From before they listen until they answer; when they are gone, so are they here."""
+    url = place.url(kind)
+    assert "connection refused" == stand.look(url)
+
+    with server(place):
+        status, said = waited("--timeout", "90s", url)
+        ready = stand.look(url)
+
+    assert (0, "") == (status, ready), said
+    assert "connection refused" == stand.look(url)
