@@ -169,3 +169,31 @@ def kafka(where: Place) -> Iterator[None]:
     subprocess.run(list(map(str, formatting)), check=True, capture_output=True)
     with running([*java("kafka"), "kafka.Kafka", file], cwd=where.folder):
         yield
+
+
+@contextmanager
+def rabbitmq(where: Place) -> Iterator[None]:
+    """One node, with a port mapper of its own."""
+    server = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+    if not server.exists():
+        needs.leave_out("rabbitmq-server", "apt-get install rabbitmq-server")
+    mapper = str(free_port())
+    variables = {
+        **os.environ,
+        "HOME": str(where.folder),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "ERL_EPMD_PORT": mapper,
+        "RABBITMQ_NODENAME": "test@localhost",
+        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODE_PORT": str(where.port),
+        "RABBITMQ_DIST_PORT": str(free_port()),
+        "RABBITMQ_CONF_ENV_FILE": str(where.folder / "none"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(where.folder / "plugins"),
+        "RABBITMQ_LOG_BASE": str(where.folder / "log"),
+        "RABBITMQ_MNESIA_BASE": str(where.folder / "data"),
+    }
+    try:
+        with running([server], cwd=where.folder, env=variables):
+            yield
+    finally:
+        subprocess.run(["epmd", "-kill"], env=variables, check=False, capture_output=True)

@@ -51,8 +51,11 @@ def test_mariadb_with_a_password(place: real.Place) -> None:
     assert [""] * 6 == looks
 
 
-@pytest.mark.parametrize(("kind", "server"), [("mongodb", real.mongodb), ("kafka", real.kafka)])
-def test_servers_in_java(place: real.Place, kind: str, server: Any) -> None:
+@pytest.mark.parametrize(
+    ("kind", "server"),
+    [("mongodb", real.mongodb), ("kafka", real.kafka), ("rabbitmq", real.rabbitmq)],
+)
+def test_servers_of_messages_and_documents(place: real.Place, kind: str, server: Any) -> None:
     """From before they listen until they answer; when they are gone, so are they here."""
     url = place.url(kind)
     assert "connection refused" == stand.look(url)
