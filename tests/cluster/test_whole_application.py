@@ -26,7 +26,7 @@ from webhook.recipes import defaults
 EXAMPLES = CHECKOUT / "examples"
 LESSON = EXAMPLES / "12-a-whole-application"
 BUSYBOX = "docker.io/library/busybox:1.37"
-STEPS = ["settings", "migrate-wait", "migrate", "wait-for-login"]
+STEPS = ["settings", "schema-wait", "schema", "wait-for-login"]
 
 
 def objects(path: str) -> list[Json]:
@@ -90,6 +90,6 @@ def waiting(node: Node) -> bool:
     running = [
         pod["metadata"]["name"]
         for pod in pods(node)
-        if "running" in states(pod).get("migrate-wait", {}).get("state", {})
+        if "running" in states(pod).get("schema-wait", {}).get("state", {})
     ]
-    return 2 == sum("refused" in node.log("shop", name, "migrate-wait") for name in running)
+    return 2 == sum("refused" in node.log("shop", name, "schema-wait") for name in running)
