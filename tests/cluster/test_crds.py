@@ -226,6 +226,31 @@ EVERYTHING = yaml.safe_load(
           readOnly: true
           from: {secret: {name: a, items: [{key: a, path: b/a}], optional: true}}
           to: /etc/secret
+      - name: more
+        os: linux
+        waitFor:
+          - postgres:
+              host: db
+              port: 1
+              login: &known {user: {value: u}, password: &held {secret: &key {name: db, key: a}}}
+          - postgres: {host: db, port: 1, login: &secret {user: {secret: *key}, password: *held}}
+          - postgres: {host: db, port: 1, login: &public {user: {configMap: *key}, password: *held}}
+          - mysql: {host: db, port: 1, database: a, login: *known}
+          - mysql: {host: db, port: 1, login: *secret}
+          - mysql: {host: db, port: 1, login: *public}
+          - redis: {host: db, port: 1, login: *known}
+          - redis: {host: db, port: 1, login: *secret}
+          - redis: {host: db, port: 1, login: *public}
+          - job: {name: a, namespace: b}
+          - deployment: {name: a, namespace: b}
+          - statefulSet: {name: a, namespace: b}
+          - pod: {name: a, namespace: b}
+          - object:
+              apiVersion: example.com/v1
+              kind: Thing
+              name: a
+              namespace: b
+              condition: {type: Ready, status: "True"}
     volumes:
       - name: settings
         emptyDir: {sizeLimit: 16Mi}
