@@ -52,7 +52,7 @@ def write_image(pods: Iterable[Json], folder: Path) -> Path:
     return archive
 
 
-def real(pod: Json) -> Json:
+def real(pod: Json, number: int) -> Json:
     """The pod under a name of its own, for others of its name may be asked for later.
 
     Its owner is of an API that there is not: of one that there is, the collector would find that
@@ -60,7 +60,7 @@ def real(pod: Json) -> Json:
     """
     result = copy.deepcopy(pod)
     if "name" in result["metadata"]:
-        result["metadata"]["name"] += "-runs"
+        result["metadata"]["name"] += f"-runs-{number}"
     for owner in result["metadata"].get("ownerReferences", []):
         owner["apiVersion"] = "none.example.com/v1"
     result["spec"]["terminationGracePeriodSeconds"] = 0

@@ -208,7 +208,7 @@ class Asker:
 
     def start(self, one: Question) -> None:
         """Create the pod for real, for the kubelet to run."""
-        pod = samples.real(one.pod)
+        pod = samples.real(one.pod, len(self.started))
         self.node.api.ensure(*samples.referred(one.decision.pod or one.pod))
         answer = self.node.api.create(pod, user=self.author(one))
         assert answer.code == 201, answer.message
