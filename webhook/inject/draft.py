@@ -197,12 +197,11 @@ class _Together(msgspec.Struct, frozen=True):
 
 
 def _blocks(draft: Draft) -> Iterator[place.Block]:
-    so_far = draft.so_far
+    gate = mesh.gate(draft.so_far.inits, draft.so_far.containers)
     for proposal in draft.applied:
         policy = proposal.policy
         before, after = policy.before, policy.after
         if policy.meshed:
-            gate = mesh.gate(so_far.inits, so_far.containers)
             before, after = mesh.demands(before, after, gate)
             _shut_out(draft, proposal, gate)
         yield place.Block(policy.key, policy.names, policy.last, before, after)

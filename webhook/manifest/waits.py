@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from webhook.manifest import runner
 from webhook.manifest.controllers import Json, mapping
 from webhook.runner import duration
 
@@ -33,8 +34,8 @@ def notes(manifest: Json, pod: Json) -> list[str]:
 
 def _waits(pod: Json) -> Iterator[Wait]:
     for container in mapping(pod.get("spec")).get("initContainers") or ():
-        words = [*(container.get("command") or ()), *(container.get("args") or ())]
-        if words[:1] != ["initject"] or words[1:2] not in (["wait"], ["fetch"]):
+        words = runner.words(container)
+        if words[:1] not in (["wait"], ["fetch"]):
             continue
         said = dict(
             word[2:].split("=", 1) for word in words if word.startswith("--") and "=" in word

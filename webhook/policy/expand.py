@@ -101,6 +101,7 @@ def expand(spec: model.Spec, defaults: Defaults) -> Expanded:
     for index, step in enumerate(spec.steps):
         kitchen.take(step, ("steps", index))
     steps, volumes = kitchen.steps, kitchen.volumes
+    images = defaults.images
     kitchen.findings += (*_twice("step", steps), *_twice("volume", volumes))
     return Expanded(
         dataclasses.replace(
@@ -109,7 +110,7 @@ def expand(spec: model.Spec, defaults: Defaults) -> Expanded:
         Origins(tuple(o for _, o in steps), tuple(o for _, o in volumes)),
         frozenset(kitchen.network),
         frozenset(kitchen.dns),
-        any(_image(step) in defaults.images for step, _ in steps),
+        any(_image(step) in images for step, _ in steps),
         tuple(kitchen.findings),
     )
 

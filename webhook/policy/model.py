@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from webhook.form import label
 from webhook.form import name as names
 from webhook.form.form import (
     Boolean,
@@ -46,11 +47,6 @@ KINDS = (CLUSTER_KIND, NAMESPACED_KIND)
 # namespace only, and whether a pod may leave itself out is the platform's to say.
 CLUSTER_ONLY = ("optOut", "namespaceSelector", "namespaces")
 
-LABEL = Pattern(
-    "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
-    "consist of lower-case letters, digits and '-', beginning and ending with a letter or digit",
-    "-",
-)
 _IDENTIFIER = Pattern(
     "^[A-Za-z_][A-Za-z0-9_]*$",
     "consist of letters, digits and '_', not beginning with a digit",
@@ -59,7 +55,6 @@ _IDENTIFIER = Pattern(
 _KIND = Pattern(
     "^[A-Z][A-Za-z0-9]*$", "be a kind as Kubernetes writes it, such as Deployment", "title"
 )
-_NAME = Text(names.MAX_NAME, pattern=LABEL)
 _KEY = Text(names.MAX_SUBDOMAIN + 1 + names.MAX_NAME)
 _GLOB = Text(512)
 _GLOBS = ListOf(_GLOB, least=1, most=64)
@@ -113,7 +108,7 @@ class Condition:
     """A CEL expression that must be true for the policy to apply."""
 
     name: str = needed(
-        _NAME,
+        label.NAME,
         "Names the condition in reasons and messages; unique in the policy.",
         stand_in="x",
     )
@@ -212,7 +207,7 @@ class Borrow:
 class Step:
     """One thing to do before the application starts: a `container`, or a recipe that makes one."""
 
-    name: str = needed(_NAME, "The container's name; unique in the policy.", stand_in="x")
+    name: str = needed(label.NAME, "The container's name; unique in the policy.", stand_in="x")
     os: Literal["linux", "windows"] = told(
         _choice("linux", "windows"),
         "The operating system that the step needs. On a pod of another one the whole policy is "
@@ -266,7 +261,7 @@ class MountInto:
 class Volume:
     """A further volume of the pod: a core/v1 Volume, and where the application sees it."""
 
-    name: str = needed(_NAME, "The volume's name; unique in the policy.", stand_in="x")
+    name: str = needed(label.NAME, "The volume's name; unique in the policy.", stand_in="x")
     mount_into: tuple[MountInto, ...] = told(
         ListOf(Part(MountInto), most=16),
         "The mounts of application containers. Steps mount the volume themselves, with "

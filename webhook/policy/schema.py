@@ -7,7 +7,7 @@ import pkgutil
 from collections.abc import Mapping
 from typing import Any
 
-from webhook.form import name
+from webhook.form import label, name
 from webhook.policy import fields, model
 
 Node = dict[str, Any]
@@ -120,7 +120,7 @@ _METADATA: Node = {
             "description": "The namespace that an InitPolicy is for.",
             "type": "string",
             "maxLength": name.MAX_NAME,
-            "pattern": model.LABEL.expression,
+            "pattern": label.LABEL.expression,
         },
     },
 }

@@ -23,6 +23,20 @@ class Address:
     path: str = ""
     query: str = ""
 
+    @property
+    def words(self) -> list[str]:
+        """Its parts as words for the runner: the scheme, then `name=value`, each in its own."""
+        parts = ((name, getattr(self, name)) for name in ("host", "port", "path", "query"))
+        return [self.scheme, *(f"{name}={value}" for name, value in parts if value)]
+
+
+def web(text: str) -> Address:
+    """The parts of a URL of http or https; raises ValueError as `split`."""
+    url = split(text)
+    if url.scheme not in ("http", "https"):
+        _refuse(f"is of the scheme {url.scheme}, not http or https")
+    return url
+
 
 def split(text: str) -> Address:
     """The parts of a URL with templates; raises ValueError with what is wrong.

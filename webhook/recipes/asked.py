@@ -78,16 +78,12 @@ class Asked:
 
     def _http(self, target: Http) -> Iterator[str]:
         try:
-            url = address.split(target.url)
+            url = address.web(target.url)
         except ValueError as error:
             raise WrongError(str(error), "url") from None
-        if url.scheme not in ("http", "https"):
-            what = f"is of the scheme {url.scheme}, not http or https"
-            raise WrongError(what, "url")
-        yield url.scheme
-        parts = ((name, getattr(url, name)) for name in ("host", "port", "path", "query"))
+        yield from url.words
         wanted = ((name, getattr(target, name)) for name in ("method", "status", "body"))
-        yield from (f"{name}={value}" for name, value in (*parts, *wanted) if value)
+        yield from (f"{name}={value}" for name, value in wanted if value)
         for name, entries in (("header", target.headers), ("expect", target.expect)):
             yield from (f"{name}={key}: {value}" for key, value in sorted((entries or {}).items()))
         if target.headers_from:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import webhook
 
+TIMEOUT = "5m"  # as the runner has it
 GAVE_UP = 210  # of `initject wait`; below 128 are the statuses of programs, 128 to 165 of signals
 RUNNER = f"registry.example.com/initject/initject:{webhook.__version__}"  # the name in deploy/
 
@@ -40,6 +41,11 @@ class Defaults:
     mirror: str = ""
     image_volumes: bool = False
     exit_code: int = GAVE_UP
+
+    def ends(self, timeout: str | None, exit_code: int | None) -> tuple[str, str]:
+        """When a command of the runner gives up, and with which status, as its options."""
+        code = self.exit_code if exit_code is None else exit_code
+        return f"--timeout={timeout or TIMEOUT}", f"--exit-code={code}"
 
     @property
     def images(self) -> frozenset[str]:

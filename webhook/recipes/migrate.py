@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from webhook.document.problem import Finding
-from webhook.form import name as names
+from webhook.form import label
 from webhook.form.form import Boolean, Choice, Filled, ListOf, MapOf, Pattern, Text
 from webhook.form.part import Part, fields, needed, told
 from webhook.recipes import reference, targets, waiting
@@ -26,12 +26,6 @@ DESCRIPTION = (
 
 _WORD = Filled(Text(4096))
 _PATH = Filled(Text(1024, pattern=Pattern("^/[^:]*$", "be an absolute path without ':'", "-")))
-_GLOB = Pattern(
-    r"^[-a-z0-9*]+$", "be the name of a container (lower-case letters, digits, '-'), or a glob", "-"
-)
-_VOLUME = Pattern(
-    "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", "consist of lower-case letters, digits and '-'", "-"
-)
 # core validation IsEnvVarName
 _VARIABLE = Pattern(
     r"^[-._a-zA-Z][-._a-zA-Z0-9]*$", "consist of letters, digits, '_', '-' and '.'", "_"
@@ -58,7 +52,7 @@ class Scripts:
     """Where the scripts come from: a volume or a ConfigMap."""
 
     volume: str | None = told(
-        Text(names.MAX_NAME, pattern=_VOLUME),
+        label.NAME,
         "A volume of the policy, or of an earlier step that fetches.",
     )
     config_map: str | None = told(
@@ -76,7 +70,7 @@ class Migrate:
         "atlas", "command",
     ] = needed(Choice(tuple(TOOLS)), "The tool, or `command` for anything else.")  # fmt: skip
     container: str | None = told(
-        Text(512, pattern=_GLOB),
+        label.CONTAINERS,
         "The container of the application, by its name or a glob, that lends its image, user, "
         "environment and mounts.",
     )

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from webhook.form import label
 from webhook.form import name as names
 from webhook.form.form import Choice, Filled, Pattern, Text
 from webhook.form.part import Part, needed, told
 from webhook.recipes import reference
 
 _NAME = Filled(reference.NAME)
-_NAMESPACE = Filled(
-    Text(
-        names.MAX_NAME,
-        pattern=Pattern(
-            "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", "consist of lower-case letters, digits and '-'", "-"
-        ),
-    )
-)
+_NAMESPACE = Filled(label.NAME)
 _VERSION = Pattern(
     r"^([a-z0-9][-a-z0-9.]*/)?v[a-z0-9]+$", "be a version such as v1 or batch/v1", ""
 )

@@ -9,8 +9,6 @@ from webhook.recipes.defaults import Defaults
 from webhook.recipes.rendered import Beside, Rendered
 from webhook.recipes.targets import Target
 
-TIMEOUT = "5m"  # as `initject wait` has it
-
 
 def rendered(written: tuple[Target, ...], beside: Beside, defaults: Defaults) -> Rendered:
     """One step that waits for all targets in one process, and the volumes that it needs.
@@ -18,14 +16,12 @@ def rendered(written: tuple[Target, ...], beside: Beside, defaults: Defaults) ->
     Findings have paths below the list of targets.
     """
     needs = asked.asked(beside.name, written)
-    args = [f"--timeout={beside.timeout or TIMEOUT}"]
-    if beside.mode is not None:
-        args.append(f"--mode={beside.mode}")
-    code = defaults.exit_code if beside.exit_code is None else beside.exit_code
+    timeout, code = defaults.ends(beside.timeout, beside.exit_code)
+    mode = [] if beside.mode is None else [f"--mode={beside.mode}"]
     container: dict[str, Any] = {
         "image": defaults.runner,
         "command": ["initject", "wait"],
-        "args": [*args, f"--exit-code={code}", *needs.words],
+        "args": [timeout, *mode, code, *needs.words],
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
     if needs.env:

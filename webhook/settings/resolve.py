@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from webhook.errors import UsageError
 from webhook.settings.given import Given, nearest
-from webhook.settings.setting import PREFIX, Kind, Setting
+from webhook.settings.setting import NAME, PREFIX, Kind, Setting
 from webhook.settings.table import TABLE, Settings
 
 CONFIG_VARIABLE = "INITJECT_CONFIG"
@@ -18,7 +18,6 @@ _SERVICE_LINK = re.compile(
     r"|_PORT_\d+_[A-Z]+_(PROTO|PORT|ADDR)="
 )
 
-_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)  # RFC 1123 subdomain
 
 DAY = 86400  # seconds
 LEAST = 6  # twice the third of its lifetime in which a CA is replaced
@@ -147,7 +146,7 @@ def _authority(settings: Settings) -> list[str]:
         ("--service", settings.service),
         ("--webhook-configuration", settings.webhook_configuration),
     ):
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             found.append(f"{flag}: {name!r} is no name of an object; write small letters and `-`")
     if settings.ca_days < settings.leaf_days:
         found.append("--ca-days: is less than --leaf-days; a CA must outlive what it signs")

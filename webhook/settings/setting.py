@@ -37,7 +37,7 @@ _METAVARS = {
     Kind.INTEGER: "N",
     Kind.SWITCH: "",
 }
-_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)  # RFC 1123 subdomain
+NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)  # RFC 1123 subdomain
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ def _text(_: Setting, text: str) -> str:
 
 
 def _name(_: Setting, text: str) -> str:
-    if not _NAME.fullmatch(text):
+    if not NAME.fullmatch(text):
         msg = f"{text!r} is no name of an object; write small letters, digits and `-`"
         raise ValueError(msg)
     return text

@@ -139,3 +139,14 @@ def test_a_fetch_takes_time_too() -> None:
     assert ["settings may take 5m", "settings exits with 210"] == [
         " ".join(note.split()[:4]).rstrip(",") for note in found
     ]
+
+
+def test_a_step_of_our_image_without_a_command_is_ours() -> None:
+    """Its arguments are for the image's program; with another command they are not."""
+    step = {"name": "raw", "args": ["wait", "--timeout=5m", "--exit-code=210"]}
+
+    (note,) = waits.notes(job(activeDeadlineSeconds=60), {"spec": {"initContainers": [step]}})
+
+    assert note.startswith("raw may take 5m")
+    other = {**step, "command": ["sleep"]}
+    assert [] == waits.notes(job(activeDeadlineSeconds=60), {"spec": {"initContainers": [other]}})

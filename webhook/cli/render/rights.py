@@ -7,12 +7,13 @@ resources" (`list` and `watch` with a selector for `metadata.name`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from webhook.errors import UsageError
+from webhook.manifest import runner
 from webhook.runner.schemes import SCHEMES
 
 if TYPE_CHECKING:
@@ -120,7 +121,9 @@ def _pair(account: Account, namespace: str, of: Iterable[Need]) -> Iterator[dict
 
 
 def _meant(container: Raw) -> Iterator[Meant]:
-    waited = _waited(container)
+    verb, *waited = runner.words(container) or [""]
+    if verb != "wait":
+        return
     if not any(SCHEMES.get(word.partition(":")[0]) == "object" for word in waited):
         return
     # The runner's words bring its connections along, which a preview does not need otherwise.
@@ -132,16 +135,6 @@ def _meant(container: Raw) -> Iterator[Meant]:
             found = words.parse(item) if isinstance(item, words.Group) else address.parse(item)
             if SCHEMES.get(found.scheme) == "object":
                 yield objects.meant(found)
-
-
-def _waited(container: Raw) -> Sequence[str]:
-    """The words behind `initject wait`, or behind `wait` for the program of our image."""
-    words = [*(container.get("command") or ()), *(container.get("args") or ())]
-    if container.get("command"):
-        program, *words = words
-        if program.rpartition("/")[2] != "initject":
-            return ()
-    return words[1:] if words[:1] == ["wait"] else ()
 
 
 def _guess(kind: Kind) -> Resource:

@@ -71,14 +71,15 @@ def render(written: Download, want: Want) -> Rendered:
     """One step, which downloads, proves and unpacks."""
     findings = [finding.under(("from", "http")) for finding in _findings(written)]
     try:
-        url = _address(written.url)
+        url = address.web(written.url)
     except ValueError as error:
         url = Address("http", "")
         findings.append(Finding(("from", "http", "url"), str(error)))
     ca = reference.file(f"{want.name}-ca", written.ca) if written.ca else None
     headers = sorted((written.headers or {}).items())
     words = [
-        *_place(url, written, want),
+        *url.words,
+        f"to={want.path}" if written.unpack else f"to={want.path}/{written.file or ''}",
         *_proof(written),
         *(f"header-env={name}:HEADER_{index}" for index, (name, _) in enumerate(headers)),
         *([f"ca={ca.path}"] if ca else []),
@@ -92,21 +93,6 @@ def render(written: Download, want: Want) -> Rendered:
         volumes=(want.room(), *([ca.volume] if ca else [])),
         findings=tuple(findings),
     )
-
-
-def _address(text: str) -> Address:
-    url = address.split(text)
-    if url.scheme not in ("http", "https"):
-        msg = f"is of the scheme {url.scheme}, not http or https"
-        raise ValueError(msg)
-    return url
-
-
-def _place(url: Address, written: Download, want: Want) -> Iterator[str]:
-    yield url.scheme
-    parts = ((name, getattr(url, name)) for name in ("host", "port", "path", "query"))
-    yield from (f"{name}={value}" for name, value in parts if value)
-    yield f"to={want.path}" if written.unpack else f"to={want.path}/{written.file or ''}"
 
 
 def _proof(written: Download) -> Iterator[str]:

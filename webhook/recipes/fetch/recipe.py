@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from webhook.document.problem import Finding
+from webhook.form import label
 from webhook.form.form import Boolean, Choice, Integer, ListOf, Pattern, Text
 from webhook.form.part import Part, fields, needed, told
 from webhook.recipes.defaults import Defaults
@@ -29,9 +30,6 @@ DESCRIPTION = (
 EVERY = ("*",)
 # A template in it would be taken as it stands: volumes and their mounts have none.
 _TO = Pattern("^/[^:$]*$", "be an absolute path without ':' and without templates", "-")
-_GLOB = Pattern(
-    r"^[-a-z0-9*]+$", "be the name of a container (lower-case letters, digits, '-'), or a glob", "-"
-)
 _MODE = Pattern("^0?[4-7][0-7]{2}$", "be such as 0640, and let the owner read", "-")
 
 
@@ -69,7 +67,7 @@ class Fetch:
         "volume of the step's name.",
     )
     into: tuple[str, ...] = told(
-        ListOf(Text(512, pattern=_GLOB), least=1, most=64),
+        ListOf(label.CONTAINERS, least=1, most=64),
         "Names of application containers, as globs; all of them without it.",
         default=EVERY,
     )

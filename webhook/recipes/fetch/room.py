@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from webhook.form.form import Pattern, Text
-from webhook.recipes.defaults import Defaults
+from webhook.recipes.defaults import TIMEOUT, Defaults
 from webhook.recipes.reference import MOUNTS
 from webhook.recipes.rendered import Beside, Raw
 
-TIMEOUT = "5m"  # as `initject fetch` has it
 SIZE_LIMIT = "256Mi"  # a guess: configuration, a model for tests, a repository without history
 MEMORY = "Memory"  # core/v1 StorageMediumMemory
 SIZE = Text(
@@ -98,9 +97,7 @@ class Want:
 
         It needs `mounts` besides the room's own.
         """
-        code = self.beside.exit_code
-        code = self.defaults.exit_code if code is None else code
-        ends = [f"--timeout={self.timeout}", f"--exit-code={code}"]
+        ends = self.defaults.ends(self.beside.timeout, self.beside.exit_code)
         found = {
             "image": self.defaults.runner,
             "command": ["initject", "fetch"],

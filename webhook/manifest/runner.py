@@ -1,0 +1,18 @@
+"""What a container asks of our own program, wherever its words are written."""
+
+from __future__ import annotations
+
+from webhook.manifest.controllers import Json
+
+
+def words(container: Json) -> list[str]:
+    """The verb of `initject` and what stands behind it; nothing for another program.
+
+    Without a command the arguments are for the image's own program, which may be ours.
+    """
+    command: list[str] = container.get("command") or []
+    args: list[str] = container.get("args") or []
+    if not command:
+        return args
+    program = command[0].rpartition("/")[2]
+    return [*command[1:], *args] if program == "initject" else []
