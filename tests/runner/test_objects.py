@@ -242,25 +242,14 @@ def test_a_token_that_is_replaced_is_read_again(server: Server) -> None:
     assert 0 == ended(process)[0]
 
 
-def test_a_watch_that_is_forgotten_begins_with_a_list(server: Server) -> None:
-    """410, in the stream; nothing is said of it."""
+@pytest.mark.parametrize("end", ["forget", "cut"])
+def test_however_a_watch_ends_a_list_comes_next(server: Server, end: str) -> None:
+    """With 410 in the stream, or in the midst of it without an end; nothing is said of it."""
     server.put(JOBS, "load", **RUNNING)
-    server.forget = True
+    setattr(server, end, True)
     process = start(server, "job", "name=load")
     until(lambda: server.watches() >= 2)
-    server.forget = False
-    server.put(JOBS, "load", **COMPLETE)
-
-    assert (0, 3) == (lambda found: (found[0], len(found[1])))(ended(process))
-
-
-def test_a_stream_that_is_cut_begins_with_a_list(server: Server) -> None:
-    """In the midst of it, without an end."""
-    server.put(JOBS, "load", **RUNNING)
-    server.cut = True
-    process = start(server, "job", "name=load")
-    until(lambda: server.watches() >= 2)
-    server.cut = False
+    setattr(server, end, False)
     server.put(JOBS, "load", **COMPLETE)
 
     assert (0, 3) == (lambda found: (found[0], len(found[1])))(ended(process))
