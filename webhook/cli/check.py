@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 
 import click
@@ -23,11 +24,12 @@ def command(ctx: click.Context, paths: Sequence[str], strict: bool, output: str)
     """Find every problem in policies.
 
     PATH is a file, a folder, or `-` for standard input. Files that are checked together are seen
-    together: what two policies do to each other is found only then.
+    together: what two policies do to each other is found only then, and where a workload among them
+    has less time than its injected steps may wait.
     """
     texts, unread = options.sources(paths)
     loaded = load.load(texts)
-    found = sorted([*unread, *loaded.problems])
+    found = sorted([*unread, *loaded.problems, *_waiting(texts, loaded)])
     policies = len(loaded.policies.policies)
     click.echo(_RENDER[output](policies, found))
     errors, warnings = problems.split(found)
@@ -35,6 +37,22 @@ def command(ctx: click.Context, paths: Sequence[str], strict: bool, output: str)
     if nothing:
         click.echo(f"initject check: no policy in {', '.join(paths)}", err=True)
     ctx.exit(1 if errors or nothing or (strict and warnings) else 0)
+
+
+# How a workload begins, in YAML or JSON.
+_WORKLOAD = re.compile(
+    r"""\bkind["']?\s*:\s*["']?"""
+    r"(Pod|ReplicationController|Deployment|ReplicaSet|StatefulSet|DaemonSet|Job|CronJob)\b"
+)
+
+
+def _waiting(texts: Sequence[options.Source], loaded: load.Loaded) -> list[Problem]:
+    having = [(file, text) for file, text in texts if _WORKLOAD.search(text)]
+    if not having:
+        return []
+    from webhook.cli import manifests  # brings the decision, for who has workloads alone
+
+    return manifests.waiting(having, loaded)
 
 
 def _text(policies: int, found: Sequence[Problem]) -> str:

@@ -12,8 +12,9 @@ from webhook.cli import options
 from webhook.cli.render import problems
 from webhook.document import read
 from webhook.document.problem import Finding, Problem
+from webhook.inject import decide
 from webhook.inject.decision import Options
-from webhook.manifest import stream, workload
+from webhook.manifest import stream, waits, workload
 from webhook.policy import load, parse
 from webhook.policy.index import PolicySet
 from webhook.policy.namespace import Namespace
@@ -73,6 +74,33 @@ def scene(
     result = Scene(documents, subjects, others, loaded.policies, chosen.options(settings))
     _say_unknown(result)
     return result
+
+
+def waiting(texts: Iterable[options.Source], loaded: load.Loaded) -> list[Problem]:
+    """What workloads among the texts make of the steps that wait in their pods, as warnings.
+
+    They are decided as they would be without any setting; what is no workload, or none that can be
+    read, says nothing here.
+    """
+    found: list[Problem] = []
+    for file, text in texts:
+        for item in stream.items(read.read(text, file=file)[0]):
+            found += (item.document.problem(one) for one in _waiting(item, loaded))
+    return found
+
+
+def _waiting(item: stream.Item, loaded: load.Loaded) -> list[Finding]:
+    if not workload.makes_pods(item.value):
+        return []
+    made = workload.pod_of(item.value, namespace="default")
+    if isinstance(made, Finding):
+        return []
+    request = testing.question(testing.review(made.pod))
+    space = (loaded.namespaces or {}).get(made.namespace)
+    decision = decide.decide(request, loaded.policies, space, chosen.options(Settings()))
+    after = decision.pod if decision.allowed and decision.patch else None
+    found = waits.findings(item.value, after, made.template) if after else []
+    return [one.under(item.path) for one in found]
 
 
 def _read(files: Sequence[str]) -> tuple[list[read.Document], list[Problem]]:

@@ -41,7 +41,8 @@ class Result:
         """What the manifest makes of the pod's waits, and whose rights they take."""
         if self.pod is None:
             return []
-        return [*waits.notes(self.subject.item.value, self.pod), *rights.notes(self.needs)]
+        found = waits.findings(self.subject.item.value, self.pod)
+        return [*(f"{one.what}: {one.advice}" for one in found), *rights.notes(self.needs)]
 
     @property
     def needs(self) -> list[rights.Need]:

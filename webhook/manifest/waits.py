@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from webhook.document.problem import Finding, Path
 from webhook.manifest import runner
 from webhook.manifest.controllers import Json, mapping
 from webhook.runner import duration
 
 _PROGRESS = 600  # seconds, where progressDeadlineSeconds is not written (apps/v1 Deployment)
-_JOBS: Mapping[str, Sequence[str]] = {"Job": (), "CronJob": ("spec", "jobTemplate")}
+# Where the spec of a Job is.
+_JOBS: Mapping[str, Path] = {"Job": ("spec",), "CronJob": ("spec", "jobTemplate", "spec")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +28,13 @@ class Wait:
     code: int
 
 
-def notes(manifest: Json, pod: Json) -> list[str]:
-    """A sentence for each rule of a manifest that meets a wait of its injected pod."""
+def findings(manifest: Json, pod: Json, template: Path = ()) -> list[Finding]:
+    """A warning for each rule of a manifest that meets a wait of its injected pod.
+
+    `template` is the place of the pod, or pod template, in the manifest.
+    """
     waits = list(_waits(pod))
-    return [*_deadlines(manifest, pod, waits), *_rules(manifest, waits)] if waits else []
+    return [*_deadlines(manifest, pod, template, waits), *_rules(manifest, waits)] if waits else []
 
 
 def _waits(pod: Json) -> Iterator[Wait]:
@@ -47,50 +52,58 @@ def _waits(pod: Json) -> Iterator[Wait]:
             continue  # a raw step that leaves it to the runner, or lets the kubelet fill it in
 
 
-def _deadlines(manifest: Json, pod: Json, waits: Sequence[Wait]) -> Iterator[str]:
+def _deadlines(
+    manifest: Json, pod: Json, template: Path, waits: Sequence[Wait]
+) -> Iterator[Finding]:
     names = ", ".join(wait.name for wait in waits)
     longest = sum(wait.seconds for wait in waits)
-    for field, seconds in _limits(manifest, pod):
+    for path, called, seconds in _limits(manifest, pod, template):
         if isinstance(seconds, int) and longest > seconds:
-            yield (
-                f"{names} may take {duration.written(longest)}, longer than {field}, "
-                f"{duration.written(seconds)}: set a shorter timeout, or a longer {field}"
-            )
+            limit = f"{called}, {duration.written(seconds)}"
+            what = f"{names} may take {duration.written(longest)}, longer than {limit}"
+            yield Finding(path, what, f"set a shorter timeout, or a longer {called}", "warning")
 
 
-def _limits(manifest: Json, pod: Json) -> Iterator[tuple[str, object]]:
-    yield "the pod's activeDeadlineSeconds", mapping(pod.get("spec")).get("activeDeadlineSeconds")
+def _limits(manifest: Json, pod: Json, template: Path) -> Iterator[tuple[Path, str, object]]:
+    """Each limit: its place, what it is called, and its seconds."""
+    active, progress = "activeDeadlineSeconds", "progressDeadlineSeconds"
+    of_pod = mapping(pod.get("spec")).get(active)
+    yield (*template, "spec", active), f"the pod's {active}", of_pod
     if manifest.get("kind") == "Deployment":
         spec = mapping(manifest.get("spec"))
-        yield "progressDeadlineSeconds", spec.get("progressDeadlineSeconds", _PROGRESS)
-    yield "activeDeadlineSeconds", _job(manifest).get("activeDeadlineSeconds")
+        yield ("spec", progress), progress, spec.get(progress, _PROGRESS)
+    path, job = _job(manifest)
+    yield (*path, active), active, job.get(active)
 
 
-def _job(manifest: Json) -> Json:
-    """The spec of the Job that a manifest is or makes; empty for another."""
+def _job(manifest: Json) -> tuple[Path, Json]:
+    """The spec of the Job that a manifest is or makes, and its place; empty for another."""
     path = _JOBS.get(str(manifest.get("kind")))
     if path is None:
-        return {}
+        return (), {}
     value: Any = manifest
     for part in path:
-        value = mapping(mapping(value).get(part))
-    return mapping(mapping(value).get("spec"))
+        value = mapping(value).get(str(part))
+    return path, mapping(value)
 
 
-def _rules(manifest: Json, waits: Sequence[Wait]) -> Iterator[str]:
+def _rules(manifest: Json, waits: Sequence[Wait]) -> Iterator[Finding]:
     """Rules of a Job's podFailurePolicy that a wait in vain meets, but for those that name it."""
-    rules = mapping(_job(manifest).get("podFailurePolicy")).get("rules")
+    path, job = _job(manifest)
+    rules = mapping(job.get("podFailurePolicy")).get("rules")
     for wait in waits:
         for index, rule in enumerate(rules if isinstance(rules, list) else ()):
             codes = mapping(mapping(rule).get("onExitCodes"))
             if not _meets(codes, wait):
                 continue
             if not (codes["operator"] == "In" and rule.get("action") == "Ignore"):
-                yield (
+                what = (
                     f"{wait.name} exits with {wait.code} when its time is over, which "
-                    f"podFailurePolicy.rules[{index}] takes for {rule.get('action')}: leave the "
-                    f"code out there, or choose another exitCode"
+                    f"podFailurePolicy.rules[{index}] takes for {rule.get('action')}"
                 )
+                advice = "leave the code out there, or choose another exitCode"
+                at = (*path, "podFailurePolicy", "rules", index)
+                yield Finding(at, what, advice, "warning")
             break  # the first rule that fits counts (batch/v1 PodFailurePolicy)
 
 

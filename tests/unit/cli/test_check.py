@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.unit.cli.conftest import POLICY, World
+from webhook.manifest import workload
 
 WRONG = POLICY + "  order: soon\n"
 LATEST = POLICY.replace("wait:1.4", "wait:latest")
@@ -83,3 +84,75 @@ def test_every_file_at_once(world: World) -> None:
     ran = world.run("check", "-o", "json", *reversed(paths))
 
     assert [problem["file"] for problem in json.loads(ran.out)["problems"]] == paths
+
+
+WAITING = """
+apiVersion: initject.dev/v1alpha1
+kind: ClusterInitPolicy
+metadata: {name: database}
+spec:
+  match: {podSelector: {matchLabels: {app: shop}}}
+  steps: [{name: wait, waitFor: [{tcp: {host: db, port: 5432}}]}]
+"""
+JOB = """
+apiVersion: v1
+kind: List
+items:
+  - apiVersion: batch/v1
+    kind: Job
+    metadata: {name: import}
+    spec:
+      activeDeadlineSeconds: 60
+      podFailurePolicy:
+        rules: [{action: FailJob, onExitCodes: {operator: In, values: [1, 210]}}]
+      template:
+        metadata: {labels: {app: shop}}
+        spec: {restartPolicy: Never, containers: [{name: app, image: "a:1"}]}
+"""
+
+
+def test_a_workload_beside_the_policies_that_has_less_time_than_its_steps_wait(
+    world: World,
+) -> None:
+    """Both rules of the Job that the wait meets are warnings, where they stand."""
+    path = world.write("job.yaml", JOB)
+    ran = world.run("check", "--strict", world.write("p.yaml", WAITING), path)
+
+    assert ran.status == 1
+    deadline, rule, summary = ran.out.splitlines()
+    assert deadline.startswith(
+        f"{path}:9:30: warning: items[0].spec.activeDeadlineSeconds: wait may take 5m, longer than"
+    )
+    assert rule.startswith(
+        f"{path}:11:17: warning: items[0].spec.podFailurePolicy.rules[0]: wait exits with 210 "
+    )
+    assert summary == "2 warnings in 1 file"
+
+
+@pytest.mark.parametrize("kind", [kind for _, kind in workload.TEMPLATES])
+def test_every_kind_of_workload_is_looked_at(world: World, kind: str) -> None:
+    """In JSON too."""
+    pod = {
+        "metadata": {"labels": {"app": "shop"}},
+        "spec": {"activeDeadlineSeconds": 1, "containers": [{"name": "app", "image": "a:1"}]},
+    }
+    (group, path) = next((g, p) for (g, k), p in workload.TEMPLATES.items() if k == kind)
+    value: Any = pod
+    for part in reversed(path):
+        value = {part: value}
+    head = {"apiVersion": f"{group}/v1" if group else "v1", "kind": kind}
+    text = json.dumps({**head, **value, "metadata": {"name": "a", **value.get("metadata", {})}})
+
+    ran = world.run("check", world.write("p.yaml", WAITING), world.write("a.json", text))
+
+    assert "may take 5m, longer than the pod's activeDeadlineSeconds, 1s" in ran.out
+
+
+def test_a_workload_that_no_step_comes_into_is_nothing_to_check(world: World) -> None:
+    """Nor one of which no pod can be made."""
+    other = world.write("job.yaml", JOB.replace("app: shop", "app: other"))
+    broken = world.write("broken.yaml", JOB.replace("containers: [{", "containers: [3, {"))
+
+    ran = world.run("check", "--strict", world.write("p.yaml", WAITING), other, broken)
+
+    assert (ran.status, ran.out) == (0, "1 policy, no problems\n")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from webhook.document.problem import field
 from webhook.manifest import waits
 
 
@@ -20,6 +21,11 @@ def pod(*containers: tuple[str, str, str], **spec: Any) -> dict[str, Any]:
         for name, timeout, code in containers
     ]
     return {"spec": {"initContainers": [{"name": "own", "image": "a"}, *inits], **spec}}
+
+
+def notes(manifest: dict[str, Any], injected: dict[str, Any]) -> list[str]:
+    """What is said, without its place."""
+    return [f"{one.what}: {one.advice}" for one in waits.findings(manifest, injected)]
 
 
 def job(*rules: dict[str, Any], **spec: Any) -> dict[str, Any]:
@@ -58,18 +64,18 @@ def test_a_wait_longer_than_the_workloads_own_deadline(
     assert [
         f"wait may take 5m, longer than {field}: set a shorter timeout, or a longer "
         f"{field.partition(',')[0]}"
-    ] == waits.notes(manifest, WAIT)
+    ] == notes(manifest, WAIT)
 
 
 def test_waits_add_up() -> None:
     """One runs after the other; a Deployment that says nothing has ten minutes."""
     two = pod(("one", "5m", "210"), ("two", "5m1s", "210"))
 
-    (note,) = waits.notes({"kind": "Deployment", "spec": {}}, two)
+    (note,) = notes({"kind": "Deployment", "spec": {}}, two)
 
     assert note.startswith("one, two may take 10m1s, longer than progressDeadlineSeconds, 10m")
-    assert [] == waits.notes({"kind": "Deployment", "spec": {}}, WAIT)
-    (of_pod,) = waits.notes({"kind": "Pod"}, pod(("wait", "5m", "1"), activeDeadlineSeconds=30))
+    assert [] == notes({"kind": "Deployment", "spec": {}}, WAIT)
+    (of_pod,) = notes({"kind": "Pod"}, pod(("wait", "5m", "1"), activeDeadlineSeconds=30))
     assert "longer than the pod's activeDeadlineSeconds, 30s" in of_pod
 
 
@@ -84,7 +90,7 @@ def test_waits_add_up() -> None:
 )
 def test_a_rule_that_a_wait_in_vain_meets(first: dict[str, Any]) -> None:
     """The first that fits is told: those behind it do not count."""
-    (note,) = waits.notes(job(first, rule("FailJob", "In", 210)), WAIT)
+    (note,) = notes(job(first, rule("FailJob", "In", 210)), WAIT)
 
     assert note.startswith("wait exits with 210 when its time is over, which podFailurePolicy.")
     assert f"rules[0] takes for {first['action']}:" in note
@@ -102,7 +108,7 @@ def test_a_rule_that_a_wait_in_vain_meets(first: dict[str, Any]) -> None:
 )
 def test_a_rule_that_it_does_not_meet_or_that_names_it_on_purpose(only: dict[str, Any]) -> None:
     """Nothing is said."""
-    assert [] == waits.notes(job(only), WAIT)
+    assert [] == notes(job(only), WAIT)
 
 
 NO_LIST = {"onExitCodes": {"operator": "In", "values": 210}}
@@ -111,7 +117,7 @@ NO_LIST = {"onExitCodes": {"operator": "In", "values": 210}}
 @pytest.mark.parametrize("odd", [None, [], "x", {"rules": "x"}, {"rules": [None, NO_LIST]}])
 def test_what_is_of_no_shape_says_nothing(odd: object) -> None:
     """The API server says what is wrong with it."""
-    assert [] == waits.notes({"kind": "Job", "spec": {"podFailurePolicy": odd}}, WAIT)
+    assert [] == notes({"kind": "Job", "spec": {"podFailurePolicy": odd}}, WAIT)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +127,7 @@ def test_a_wait_that_says_no_time_is_not_judged(args: list[str]) -> None:
     """A raw step may leave it to the runner."""
     step = {"name": "raw", "command": ["initject", "wait"], "args": args}
 
-    assert [] == waits.notes(job(activeDeadlineSeconds=1), {"spec": {"initContainers": [step]}})
+    assert [] == notes(job(activeDeadlineSeconds=1), {"spec": {"initContainers": [step]}})
 
 
 def test_a_fetch_takes_time_too() -> None:
@@ -131,7 +137,7 @@ def test_a_fetch_takes_time_too() -> None:
         "command": ["initject", "fetch"],
         "args": ["--timeout=5m", "--exit-code=210", "http", "host=settings"],
     }
-    found = waits.notes(
+    found = notes(
         job(rule("FailJob", "In", 210), activeDeadlineSeconds=60),
         {"spec": {"initContainers": [step]}},
     )
@@ -145,8 +151,47 @@ def test_a_step_of_our_image_without_a_command_is_ours() -> None:
     """Its arguments are for the image's program; with another command they are not."""
     step = {"name": "raw", "args": ["wait", "--timeout=5m", "--exit-code=210"]}
 
-    (note,) = waits.notes(job(activeDeadlineSeconds=60), {"spec": {"initContainers": [step]}})
+    (note,) = notes(job(activeDeadlineSeconds=60), {"spec": {"initContainers": [step]}})
 
     assert note.startswith("raw may take 5m")
     other = {**step, "command": ["sleep"]}
-    assert [] == waits.notes(job(activeDeadlineSeconds=60), {"spec": {"initContainers": [other]}})
+    assert [] == notes(job(activeDeadlineSeconds=60), {"spec": {"initContainers": [other]}})
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "places"),
+    [
+        ("Job", ("spec",), {"spec.activeDeadlineSeconds", "spec.podFailurePolicy.rules[1]"}),
+        (
+            "CronJob",
+            ("spec", "jobTemplate", "spec"),
+            {
+                "spec.jobTemplate.spec.activeDeadlineSeconds",
+                "spec.jobTemplate.spec.podFailurePolicy.rules[1]",
+            },
+        ),
+    ],
+)
+def test_each_warning_stands_where_the_rule_is(
+    kind: str, spec: tuple[str, ...], places: set[str]
+) -> None:
+    """And that of the pod in its template."""
+    value = job(rule("Ignore", "In", 1), rule("FailJob", "In", 210), activeDeadlineSeconds=1)[
+        "spec"
+    ]
+    for part in reversed(spec):
+        value = {part: value}
+    injected = pod(("wait", "5m", "210"), activeDeadlineSeconds=1)
+
+    found = waits.findings({"kind": kind, **value}, injected, (*spec, "template"))
+
+    assert {"warning"} == {one.severity for one in found}
+    template = f"{'.'.join(spec)}.template.spec.activeDeadlineSeconds"
+    assert places | {template} == {field(one.path) for one in found}
+
+
+@pytest.mark.parametrize("odd", [{"a": "b"}, "wait", [1], [["wait"]], None])
+def test_words_of_no_shape_are_none(odd: object) -> None:
+    """An author may write anything into a container of a manifest."""
+    for step in ({"args": odd}, {"command": odd}, {"command": ["initject"], "args": odd}):
+        assert [] == notes(job(activeDeadlineSeconds=1), {"spec": {"initContainers": [step]}})
