@@ -62,6 +62,37 @@ DEEDS: dict[str, Callable[[Json], None]] = {
 }
 
 
+def mesh(redirect: str, proxy: str, *, native: bool) -> Callable[[Json], None]:
+    """What a mesh's injector adds to a pod of a namespace that is labelled for it, once.
+
+    First the container that redirects, then the proxy: among the init containers too where sidecars
+    are native, else as an application container.
+    """
+
+    def inject(pod: Json) -> None:
+        spec = pod["spec"]
+        inits = spec.setdefault("initContainers", [])
+        if any(container["name"] == redirect for container in inits):
+            return
+        image = PROXY["image"]
+        added = [{"name": redirect, "image": image}]
+        if native:
+            added.append({"name": proxy, "image": image, "restartPolicy": "Always"})
+        else:
+            spec["containers"].insert(0, {"name": proxy, "image": image})
+        inits[:0] = added
+
+    return inject
+
+
+MESHES: dict[str, Callable[[Json], None]] = {
+    "istio": mesh("istio-init", "istio-proxy", native=True),
+    "istio-classic": mesh("istio-init", "istio-proxy", native=False),
+    "linkerd": mesh("linkerd-init", "linkerd-proxy", native=True),
+    "linkerd-classic": mesh("linkerd-init", "linkerd-proxy", native=False),
+}
+
+
 async def application(scope: Any, receive: Any, send: Any) -> None:
     """Answer a review with a patch that replaces the pod's metadata and spec."""
     body = b""
@@ -74,7 +105,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     pod = request["object"]
     deed = pod["metadata"].get("annotations", {}).get("meddler")
     if deed:
-        DEEDS[deed](pod)
+        (DEEDS | MESHES)[deed](pod)
     patch = [
         {"op": "replace", "path": f"/{part}", "value": pod[part]} for part in ("metadata", "spec")
     ]

@@ -121,6 +121,24 @@ def test_the_kubelet_runs_a_pod_that_two_webhooks_have_changed(
     assert "fetched\n" == node.log(space, "web", "app")
 
 
+@pytest.mark.usefixtures("neighbour")
+@pytest.mark.parametrize("mesh", meddler.MESHES)
+def test_a_recipe_waits_where_a_mesh_lets_it_whoever_was_called_first(
+    installed: Release, space: str, mesh: str
+) -> None:
+    """Behind a native proxy, before the redirect to one that starts later; it is there once."""
+    wait = {"name": "wait", "waitFor": [{"tcp": {"host": "db", "port": 5432}}]}
+    wanted = pod(space, "true")
+    wanted["metadata"]["annotations"] = {"meddler": mesh}
+
+    node = run(installed, space, [policy(space, "wait", wait, volumes=[])], wanted)
+
+    brand, _, classic = mesh.partition("-")
+    others = [f"{brand}-init"] if classic else [f"{brand}-init", f"{brand}-proxy"]
+    expected = ["wait", *others] if classic else [*others, "wait"]
+    assert expected == names(node.pod(space, "web"))
+
+
 def backup(pod: Json, **metadata: Any) -> Json:
     """A pod as a backup gives it back: all that the server had made of it, but its identity."""
     found = copy.deepcopy(pod)
