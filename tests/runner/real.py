@@ -20,6 +20,7 @@ def words(*command: object) -> list[str]:
 def redis(where: Place, *options: str) -> Program:
     program = needs.program("redis-server", how="apt-get install redis-server")
     wanted = ["--port", where.port, "--bind", where.host, "--save", ""]
+    wanted += ["--protected-mode", "no"]  # else whoever comes from another machine is refused
     return Program(where, words(program, *wanted, *options))
 
 
@@ -121,7 +122,7 @@ def rabbitmq(where: Place) -> Program:
         "RABBITMQ_DIST_PORT": str(where.spare()),
         "RABBITMQ_CONF_ENV_FILE": str(where.folder / "none"),
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(where.folder / "plugins"),
-        "RABBITMQ_LOG_BASE": str(where.folder / "log"),
+        "RABBITMQ_LOG_BASE": str(where.folder / "logs"),
         "RABBITMQ_MNESIA_BASE": str(where.folder / "data"),
     }
     return Program(where, [str(server)], environment=variables, after=["epmd", "-kill"])
@@ -133,5 +134,5 @@ def etcd(where: Place) -> Program:
     client, peer = where.url("http"), f"http://127.0.0.1:{where.spare()}"
     options = ["--listen-client-urls", client, "--advertise-client-urls", client]
     options += ["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer]
-    options += ["--initial-cluster", f"default={peer}", "--data-dir", where.folder / "data"]
-    return Program(where, words(program, *options))
+    options += ["--initial-cluster", f"default={peer}", "--data-dir", "data"]
+    return Program(where, [program, *options])
