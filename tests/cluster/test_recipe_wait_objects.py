@@ -68,7 +68,11 @@ def allow(node: Node, *values: Json) -> None:
 def says(node: Node, space: str, name: str, text: str) -> None:
     """Return when the step of a pod has said something."""
     node.reach(space, name, lambda one: "running" in states(one).get("wait", {}).get("state", {}))
-    until(lambda: text in node.log(space, name, "wait"), text, seconds=60)
+    try:
+        until(lambda: text in node.log(space, name, "wait"), text, seconds=60)
+    except AssertionError as error:
+        message = f"{error}\n{node.log(space, name, 'wait')}"
+        raise AssertionError(message) from error
 
 
 def end(done: Json) -> Json:

@@ -14,6 +14,14 @@ from webhook.runner import targets
 from webhook.runner.deadline import Deadline
 
 Talk = Callable[[socket.socket], None]
+Address = tuple[str, int]
+Make = Callable[[Callable[[Address], socket.socket], Address], socket.socket]
+HERE = ("127.0.0.1", 0)  # on a free port
+
+
+def here(function: Callable[[Address], socket.socket], address: Address) -> socket.socket:
+    """A socket in the network of the tests."""
+    return function(address)
 
 
 @dataclass
@@ -28,10 +36,16 @@ class Stand:
 
 
 @contextlib.contextmanager
-def standing(talk: Talk, tls: ssl.SSLContext | None = None) -> Iterator[Stand]:
-    """A server that holds `talk` with each client, under TLS from the first byte with `tls`."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    stand = Stand(listener.getsockname()[1])
+def standing(
+    talk: Talk, tls: ssl.SSLContext | None = None, at: Address = HERE, make: Make = here
+) -> Iterator[Stand]:
+    """A server that holds `talk` with each client, under TLS from the first byte with `tls`.
+
+    It listens at an address of the network in which `make` makes sockets.
+    """
+    listener = make(socket.create_server, at)
+    at = listener.getsockname()
+    stand = Stand(at[1])
     ended = threading.Event()
     threads: list[threading.Thread] = []
 
@@ -62,7 +76,7 @@ def standing(talk: Talk, tls: ssl.SSLContext | None = None) -> Iterator[Stand]:
         yield stand
     finally:
         ended.set()
-        socket.create_connection(("127.0.0.1", stand.port)).close()
+        make(socket.create_connection, at).close()
         server.join()
         for thread in threads:
             thread.join()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import subprocess
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,9 +13,7 @@ import h2.events
 import pytest
 import trustme
 
-from tests import needs
-from tests.runner import stand
-from tests.runner.real import free_port
+from tests.runner import places, real, stand
 from tests.runner.test_wait import waited
 
 HEAD = [(":status", "200"), ("content-type", "application/grpc")]
@@ -121,17 +117,7 @@ def test_a_server_that_never_answers_is_left() -> None:
 
 def test_etcd_is_ready_when_it_serves() -> None:
     """A real server, from before it starts."""
-    program = needs.program("etcd", how="apt-get install etcd-server")
-    client, peer = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
-    with tempfile.TemporaryDirectory() as folder:
-        options = ["--listen-client-urls", client, "--advertise-client-urls", client]
-        options += ["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer]
-        options += ["--initial-cluster", f"default={peer}", "--data-dir", folder]
-        process = subprocess.Popen([program, *options], stderr=subprocess.DEVNULL)
-        try:
-            status, said = waited("--timeout", "60s", client.replace("http", "grpc"))
-        finally:
-            process.terminate()
-            process.wait(60)
+    with places.place() as place, real.etcd(place).running():
+        status, said = waited("--timeout", "60s", place.url("grpc"))
 
     assert 0 == status, said

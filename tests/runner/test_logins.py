@@ -15,7 +15,7 @@ import trustme
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from tests.runner import real, stand, test_kinds
+from tests.runner import places, real, stand, test_kinds
 from tests.runner.test_wait import waited
 from webhook.errors import UsageError
 from webhook.runner import targets
@@ -46,8 +46,8 @@ def environment() -> Iterator[None]:
 
 
 @pytest.fixture
-def place() -> Iterator[real.Place]:
-    with real.place() as found:
+def place() -> Iterator[places.Place]:
+    with places.place() as found:
         yield found
 
 
@@ -68,12 +68,12 @@ host all all all scram-sha-256
 """
 
 
-def test_postgres_lets_in_who_has_the_password(place: real.Place) -> None:
+def test_postgres_lets_in_who_has_the_password(place: places.Place) -> None:
     """By each way that servers ask for it; what is wrong is said without the user."""
     here = ("postgres", "host=127.0.0.1", f"port={place.port}")
     tls = ("tls=true", f"ca={place.ca}")
     (place.folder / "own").write_text(PASSWORD + "\n")
-    with real.postgres(place, POSTGRES):
+    with real.postgres(place, POSTGRES).running():
         until_there(place.url("postgres"))
         before = look(*here, "login=RIGHT", "database=postgres")
         quoted = PASSWORD.replace("'", "''")
@@ -115,7 +115,7 @@ def test_postgres_lets_in_who_has_the_password(place: real.Place) -> None:
     } == seen
 
 
-def test_mariadb_lets_in_who_has_the_password(place: real.Place) -> None:
+def test_mariadb_lets_in_who_has_the_password(place: places.Place) -> None:
     """With TLS and without, to a database that is there."""
     here = ("mysql", "host=127.0.0.1", f"port={place.port}")
     tls = ("tls=true", f"ca={place.ca}")
@@ -126,7 +126,9 @@ def test_mariadb_lets_in_who_has_the_password(place: real.Place) -> None:
         "GRANT ALL ON orders.* TO ledger",
         "SET GLOBAL max_connect_errors = 3",
     ]
-    with real.mariadb(place, ["INSTALL SONAME 'auth_ed25519'", "SET NAMES utf8mb4", *statements]):
+    with real.mariadb(
+        place, ["INSTALL SONAME 'auth_ed25519'", "SET NAMES utf8mb4", *statements]
+    ).running():
         until_there(place.url("mysql"))
         seen = {
             "right": look(*here, "login=RIGHT"),
@@ -149,14 +151,14 @@ def test_mariadb_lets_in_who_has_the_password(place: real.Place) -> None:
     assert [""] * 6 == again
 
 
-def test_redis_lets_in_who_has_the_password(place: real.Place) -> None:
+def test_redis_lets_in_who_has_the_password(place: places.Place) -> None:
     """As a user of its own, and as the one without a name."""
     here = ("redis", "host=127.0.0.1", f"port={place.port}")
     (place.folder / "users").write_text(
         f"user default on #{hashlib.sha256(PASSWORD.encode()).hexdigest()} ~* +@all\n"
         f"user ledger on #{hashlib.sha256(PASSWORD.encode()).hexdigest()} ~* +get\n"
     )
-    with real.redis(place, "--aclfile", str(place.folder / "users")):
+    with real.redis(place, "--aclfile", str(place.folder / "users")).running():
         until_there(place.url("redis"))
         seen = {
             "alone": look(*here, "login=ALONE"),

@@ -114,11 +114,7 @@ def prepared(node: Node) -> Iterator[Files]:
         command = [sys.executable, serve_files.__file__, server.HOST, str(PORT), str(folder)]
         (folder / "up").write_text("")
 
-        def answers() -> bool:
-            connect = ["bash", "-c", f"exec 3<>/dev/tcp/{server.HOST}/{PORT}"]
-            return one.attempt(*connect).returncode == 0
-
         secret = [str(certificate), f"Authorization: {AUTHORIZATION}"]
-        one = server.Server(node, NAME, PORT, home, [*command, *secret], answers)
+        one = server.Server(node, NAME, PORT, home, [*command, *secret])
         with server.ending(one):
             yield Files(one, folder, ca.cert_pem.bytes().decode())

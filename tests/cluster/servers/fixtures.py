@@ -5,8 +5,10 @@ Each is of one test: nothing is left in it by another.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from ssl import SSLContext
 
 import pytest
 
@@ -14,13 +16,18 @@ from tests import needs
 from tests.cluster import programs
 from tests.cluster.nodes import Node
 from tests.cluster.servers import files as fileserver
+from tests.cluster.servers import kinds
 from tests.cluster.servers import objects as objectstore
 from tests.cluster.servers import postgres as postgresql
 from tests.cluster.servers import sftp as sftpserver
 from tests.cluster.servers.database import Database
 from tests.cluster.servers.files import Files
 from tests.cluster.servers.objects import Bucket
+from tests.cluster.servers.server import HOST, Server
 from tests.cluster.servers.sftp import Folder
+from tests.runner import stand
+
+Standing = Callable[..., AbstractContextManager[stand.Stand]]
 
 
 @pytest.fixture(scope="session")
@@ -69,3 +76,24 @@ def sftp(node: Node) -> Iterator[Folder]:
     needs.own_cluster()
     with sftpserver.prepared(node) as found:
         yield found
+
+
+@pytest.fixture
+def server(node: Node) -> Iterator[Callable[[str], Server]]:
+    """A server that can be waited for, by its kind: `server("kafka")`."""
+    needs.own_cluster()
+    with ExitStack() as stack:
+        yield lambda kind: stack.enter_context(kinds.prepared(node, kind))
+
+
+@pytest.fixture
+def standing(node: Node) -> Standing:
+    """A server that says what the test tells it to: `with standing(8080, talk):`."""
+    needs.own_cluster()
+
+    def standing(
+        port: int, talk: stand.Talk, tls: SSLContext | None = None
+    ) -> AbstractContextManager[stand.Stand]:
+        return stand.standing(talk, tls, (HOST, port), node.inside)
+
+    return standing

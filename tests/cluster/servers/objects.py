@@ -43,12 +43,8 @@ def prepared(node: Node) -> Iterator[Bucket]:
         keys = f"--auth-key={ACCESS},{SECRET}"
         rclone = [str(programs.program("rclone")), "serve", "s3", "--config=", where, keys]
 
-        def answers() -> bool:
-            connect = ["bash", "-c", f"exec 3<>/dev/tcp/{server.HOST}/{PORT}"]
-            return one.attempt(*connect).returncode == 0
-
         # It remembers what was not there a moment ago, unless told otherwise.
         command = [*rclone, "--dir-cache-time=0s", str(folder.parent)]
-        one = server.Server(node, NAME, PORT, home, command, answers)
+        one = server.Server(node, NAME, PORT, home, command)
         with server.ending(one):
             yield Bucket(one, folder)

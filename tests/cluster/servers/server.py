@@ -27,7 +27,8 @@ ALONE = ["unshare", "--fork", "--kill-child", "--pid", "--mount-proc", "--mount"
 class Server:
     """A program that listens on HOST and `port`; `folder` is its own, and stays between starts.
 
-    `answers` says whether it does its work; `user` is whom it runs as.
+    `answers` says whether it does its work, where it is not enough that it listens; `user` is whom
+    it runs as.
     """
 
     node: Node
@@ -35,7 +36,7 @@ class Server:
     port: int
     folder: Path
     command: Sequence[str]
-    answers: Callable[[], bool]
+    answers: Callable[[], bool] | None = None
     user: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     _process: subprocess.Popen[bytes] | None = None
@@ -80,10 +81,7 @@ class Server:
 
     def named(self, space: str) -> str:
         """Give it a name in a namespace, by a Service that leads to it; that name."""
-        for value in service(self.name, space, self.port):
-            answer = self.node.api.apply(value)
-            assert answer.code in {200, 201}, answer.message
-        return self.name
+        return named(self.node, space, self.name, self.port)
 
     def ask(self, *command: str, variables: Mapping[str, str] | None = None) -> str:
         """What a client's command prints, in the node's network; it must not fail."""
@@ -107,7 +105,11 @@ class Server:
     def _works(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, f"{self.name} has ended"
-        return self.answers()
+        return self.answers() if self.answers else self._listens()
+
+    def _listens(self) -> bool:
+        connect = ["bash", "-c", f"exec 3<>/dev/tcp/{self.host}/{self.port}"]
+        return self.attempt(*connect).returncode == 0
 
     def _as_user(self) -> list[str]:
         if self.user is None:
@@ -141,6 +143,14 @@ def ending(server: Server) -> Iterator[Server]:
         yield server
     finally:
         server.kill()
+
+
+def named(node: Node, space: str, name: str, port: int) -> str:
+    """Give what listens on HOST a name in a namespace, by a Service that leads to it; that name."""
+    for value in service(name, space, port):
+        answer = node.api.apply(value)
+        assert answer.code in {200, 201}, answer.message
+    return name
 
 
 def service(name: str, space: str, port: int) -> tuple[Json, Json]:

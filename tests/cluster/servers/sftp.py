@@ -67,10 +67,6 @@ def prepared(node: Node) -> Iterator[Folder]:
             *(f"--authorized-keys={home / 'allowed'}", "--dir-cache-time=0s", str(folder)),
         ]
 
-        def answers() -> bool:
-            connect = ["bash", "-c", f"exec 3<>/dev/tcp/{server.HOST}/{PORT}"]
-            return one.attempt(*connect).returncode == 0
-
-        one = server.Server(node, NAME, PORT, home, command, answers)
+        one = server.Server(node, NAME, PORT, home, command)
         with server.ending(one):
             yield Folder(one, folder, private(user), f"[{NAME}]:{PORT} {public(host)}\n")

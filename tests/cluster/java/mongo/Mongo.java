@@ -1,9 +1,9 @@
 import de.bwaldvogel.mongo.MongoServer;
 import de.bwaldvogel.mongo.backend.memory.MemoryBackend;
 
-/** Serves on the port that is its argument. */
+/** Serves on the address and the port that are its arguments. */
 class Mongo {
     public static void main(String[] arguments) {
-        new MongoServer(new MemoryBackend()).bind("127.0.0.1", Integer.parseInt(arguments[0]));
+        new MongoServer(new MemoryBackend()).bind(arguments[0], Integer.parseInt(arguments[1]));
     }
 }
