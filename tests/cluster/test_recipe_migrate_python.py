@@ -9,9 +9,9 @@ import pytest
 from tests import needs
 from tests.cluster import nodes
 from tests.cluster.api import Json
+from tests.cluster.migrating import cups, state, waiting
 from tests.cluster.release import Release
 from tests.cluster.servers.database import Database
-from tests.cluster.test_recipe_migrate import cups, state, waiting
 from tests.cluster.test_running import pod, policy, run
 from tests.podman import Podman
 
