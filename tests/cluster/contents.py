@@ -13,12 +13,13 @@ CORE = Path("/usr/lib/git-core")
 
 
 def git() -> dict[str, str]:
-    """What git-sync calls, of Debian's git, with a shell.
+    """What git-sync calls, of Debian's git and ssh, with a shell.
 
     One program speaks HTTP and HTTPS.
     """
     programs = {
         "bin/git": needs.program("git", how="apt-get install git"),
+        "bin/ssh": needs.program("ssh", how="apt-get install openssh-client"),
         f"{CORE}/git-remote-https": str(CORE / "git-remote-http"),
     }
     return {**linked(programs), "bin/busybox": "/bin/busybox", "bin/sh": "@busybox"}

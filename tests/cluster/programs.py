@@ -19,6 +19,8 @@ JAVA = {
     "flyway": "org.flywaydb.commandline.Main",
     "liquibase": "liquibase.integration.commandline.LiquibaseCommandLine",
 }
+# As git-sync's own image has it: ssh asks for a user who has a name.
+USERS = {"git-sync": b"git-sync:x:65533:65533::/tmp:/sbin/nologin\n"}
 
 
 def local(tool: str) -> str:
@@ -47,7 +49,8 @@ def archive(tool: str, folder: Path) -> Path:
     """The image of a tool, whose entry point it is, in a file below `folder`."""
     out = folder / f"{tool}.tar"
     entries, entrypoint = within(tool)
-    image.write(local(tool), out, entries, [], entrypoint=entrypoint)
+    users = USERS.get(tool, b"")
+    image.write(local(tool), out, entries, [], entrypoint=entrypoint, users=users)
     return out
 
 

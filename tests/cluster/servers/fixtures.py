@@ -17,10 +17,12 @@ from tests.cluster.servers import files as fileserver
 from tests.cluster.servers import objects as objectstore
 from tests.cluster.servers import postgres as postgresql
 from tests.cluster.servers import sftp as sftpserver
+from tests.cluster.servers import ssh as sshserver
 from tests.cluster.servers.database import Database
 from tests.cluster.servers.files import Files
 from tests.cluster.servers.objects import Bucket
 from tests.cluster.servers.sftp import Folder
+from tests.cluster.servers.ssh import Repositories
 
 
 @pytest.fixture(scope="session")
@@ -68,4 +70,12 @@ def sftp(node: Node) -> Iterator[Folder]:
     """A folder of an SFTP server."""
     needs.own_cluster()
     with sftpserver.prepared(node) as found:
+        yield found
+
+
+@pytest.fixture
+def ssh(node: Node) -> Iterator[Repositories]:
+    """A server of git repositories over SSH."""
+    needs.own_cluster()
+    with sshserver.prepared(node) as found:
         yield found
