@@ -45,14 +45,14 @@ def add_entry(archive: tarfile.TarFile, name: str, source: str) -> None:
         archive.addfile(member, content)
 
 
-def layer(entries: dict[str, str]) -> bytes:
+def layer(entries: dict[str, str], users: bytes = b"") -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name, mode in FOLDERS.items():
             folder = tarfile.TarInfo(name)
             folder.type, folder.mode = tarfile.DIRTYPE, mode
             archive.addfile(folder)
-        add_bytes(archive, "etc/passwd", PASSWD)
+        add_bytes(archive, "etc/passwd", PASSWD + users)
         for name, source in entries.items():
             add_entry(archive, name, source)
     return buffer.getvalue()
@@ -69,9 +69,13 @@ def write(
     command: list[str],
     *,
     entrypoint: Sequence[str] = (),
+    users: bytes = b"",
 ) -> None:
-    """Write an image that runs `command` into the tar `out`, under its name or names."""
-    files = layer(entries)
+    """Write an image that runs `command` into the tar `out`, under its name or names.
+
+    `users` are lines of its passwd(5), besides root's.
+    """
+    files = layer(entries, users)
     config = json.dumps(
         {
             "architecture": "amd64",

@@ -1,23 +1,26 @@
 """Images of the tools that recipes run, as archives: made here, for no registry can be reached.
 
-The programs are those of recipes.sh. Nothing but the program is in an image of one: no shell that a
-recipe could come to need. Only git-sync needs git, with a shell for it and all that both are linked
-with.
+The programs are those of recipes.sh. Nothing is in an image but the program and what it runs on: no
+shell that a recipe could come to need. Only git-sync needs git, and that a shell.
 """
 
 from __future__ import annotations
 
-import re
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 from tests import needs
-from tests.cluster import image
+from tests.cluster import contents, image
 from tests.cluster.nodes import Node
 
 FOLDER = needs.CACHE / "recipes"
 STATIC = {"goose": "goose", "golang-migrate": "migrate", "rclone": "rclone", "oras": "oras"}
+JAVA = {
+    "flyway": "org.flywaydb.commandline.Main",
+    "liquibase": "liquibase.integration.commandline.LiquibaseCommandLine",
+}
+# As git-sync's own image has it: ssh asks for a user who has a name.
+USERS = {"git-sync": b"git-sync:x:65533:65533::/tmp:/sbin/nologin\n"}
 
 
 def local(tool: str) -> str:
@@ -26,33 +29,28 @@ def local(tool: str) -> str:
 
 
 def program(name: str) -> Path:
-    """One that recipes.sh has built."""
+    """One that recipes.sh has made."""
     return needs.file(FOLDER / name, how="make cluster builds it")
 
 
-def git() -> dict[str, str]:
-    """What git-sync calls, of Debian's git, as entries of an image."""
-    core = Path("/usr/lib/git-core")
-    programs = {
-        "bin/git": needs.program("git", how="apt-get install git"),
-        f"{core}/git-remote-https": str(core / "git-remote-http"),
-    }
-    linked = subprocess.run(["ldd", *programs.values()], capture_output=True, text=True, check=True)
-    libraries = set(re.findall(r"^\t(?:\S+ => )?(/\S+) \(", linked.stdout, re.MULTILINE))
-    entries = {**programs, **{path: path for path in sorted(libraries)}}
-    found = {place.lstrip("/"): str(Path(source).resolve()) for place, source in entries.items()}
-    return {**found, "bin/busybox": "/bin/busybox", "bin/sh": "@busybox"}
+def within(tool: str) -> tuple[dict[str, str], list[str]]:
+    """What the image of a tool has, and its entry point."""
+    if tool in JAVA:
+        jars = program(tool) / "lib"
+        entries = contents.java(program("jre"), jars, f"{tool}/lib")
+        return entries, ["/jre/bin/java", "-cp", f"/{tool}/lib/*", JAVA[tool]]
+    if tool == "git-sync":
+        return {"git-sync": str(program(tool)), **contents.git()}, ["/git-sync"]
+    name = STATIC[tool]
+    return {f"bin/{name}": str(program(name))}, [name]
 
 
 def archive(tool: str, folder: Path) -> Path:
     """The image of a tool, whose entry point it is, in a file below `folder`."""
     out = folder / f"{tool}.tar"
-    if tool == "git-sync":
-        entries = {"git-sync": str(program(tool)), **git()}
-        image.write(local(tool), out, entries, [], entrypoint=["/git-sync"])
-        return out
-    name = STATIC[tool]
-    image.write(local(tool), out, {f"bin/{name}": str(program(name))}, [], entrypoint=[name])
+    entries, entrypoint = within(tool)
+    users = USERS.get(tool, b"")
+    image.write(local(tool), out, entries, [], entrypoint=entrypoint, users=users)
     return out
 
 

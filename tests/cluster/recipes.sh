@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Build what the recipes are tested with, once: goose, golang-migrate, rclone and oras from their Go
 # modules, pinned in go/*/go.mod and go.sum; git-sync is unpacked from INITJECT_TOOLS; Alembic and
-# Django come from Python's registry, pinned in python/requirements.lock; Liquibase, a MongoDB server
-# and Kafka from Maven's, pinned in java/*/pom.xml.
+# Django come from Python's registry, pinned in python/requirements.lock; Flyway, Liquibase, a MongoDB
+# server and Kafka from Maven's, pinned in java/*/pom.xml; a Java runtime is cut from the JDK.
 #
 #     recipes.sh FOLDER
 #
@@ -55,19 +55,29 @@ python_packages() { # what an application in Python migrates with; for the Pytho
     echo "$digest" >"$out/python.recipe"
 }
 
-jars() { # program: what its pom.xml names, and what that needs; Liquibase with a Java runtime
+jars() { # program: what its pom.xml names, and what that needs
     local name=$1 digest
     digest=$(sha256sum <"$here/java/$name/pom.xml")
     [ "$(cat "$out/$name.recipe" 2>/dev/null)" = "$digest" ] && return
-    command -v mvn jlink >/dev/null || { echo "Maven and a JDK are needed for $name" >&2; exit 1; }
+    command -v mvn >/dev/null || { echo "Maven is needed for $name" >&2; exit 1; }
     echo "fetching $name …" >&2
     mvn --quiet --batch-mode --file "$here/java/$name/pom.xml" dependency:copy-dependencies \
         -DoutputDirectory="$work/$name/lib" >&2
-    [ "$name" != liquibase ] || jlink --add-modules java.se,jdk.crypto.ec,jdk.unsupported \
-        --strip-debug --no-header-files --no-man-pages --compress=2 --output "$work/$name/jre"
     rm -rf "${out:?}/$name" "$out/$name.recipe"
     mv "$work/$name" "$out/$name"
     echo "$digest" >"$out/$name.recipe"
+}
+
+java_runtime() { # what the images of programs in Java have
+    local modules=java.se,jdk.crypto.ec,jdk.unsupported
+    [ "$(cat "$out/jre.recipe" 2>/dev/null)" = "$modules" ] && return
+    command -v jlink >/dev/null || { echo "a JDK is needed for a Java runtime" >&2; exit 1; }
+    echo "making a Java runtime …" >&2
+    jlink --add-modules "$modules" --strip-debug --no-header-files --no-man-pages --compress=2 \
+        --output "$work/jre"
+    rm -rf "$out/jre" "$out/jre.recipe"
+    mv "$work/jre" "$out/jre"
+    echo "$modules" >"$out/jre.recipe"
 }
 
 program goose goose github.com/pressly/goose/v3/cmd/goose \
@@ -77,6 +87,8 @@ program rclone rclone .
 program oras oras oras.land/oras/cmd/oras
 git_sync
 python_packages
+java_runtime
+jars flyway
 jars liquibase
 jars mongo
 jars kafka

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.cluster import images, nodes
 from tests.cluster.api import Json
@@ -16,6 +15,7 @@ from tests.cluster.release import Release
 from tests.cluster.servers import files as fileserver
 from tests.cluster.servers import objects as objectstore
 from tests.cluster.servers import sftp as sftpserver
+from tests.cluster.servers import sshkeys
 from tests.cluster.servers.files import Files
 from tests.cluster.servers.objects import Bucket
 from tests.cluster.servers.sftp import Folder
@@ -386,7 +386,7 @@ def test_a_host_that_is_another_is_not_asked(
     (sftp.folder / "v1" / "a").write_text("first\n")
     sftp.start()
     host = sftp.known.partition(" ")[0]
-    known = f"{host} {sftpserver.public(Ed25519PrivateKey.generate())}\n"
+    known = f"{host} {sshkeys.public(sshkeys.new())}\n"
 
     node = fetched(installed, space, fetch(over_sftp(installed, space, sftp, known)), "true")
     done = node.reach(space, "web", ended)

@@ -6,102 +6,30 @@ import itertools
 
 import pytest
 
-from tests.cluster import nodes
-from tests.cluster.api import Json
-from tests.cluster.images import TOOLS
-from tests.cluster.nodes import Node
+from tests.cluster import images, nodes
+from tests.cluster.migrating import (
+    NOTED,
+    SCRIPTS,
+    SLEEPING,
+    SLOW,
+    WANTED,
+    cups,
+    killed_half_way,
+    migration,
+    running,
+    said,
+    state,
+    waiting,
+)
 from tests.cluster.programs import Images
 from tests.cluster.registration import until
 from tests.cluster.release import Release
 from tests.cluster.servers.database import Database
 from tests.cluster.test_running import ended, pod, policy, run, states
-from webhook.recipes import defaults
-
-CUPS = "create table cups (id integer); insert into cups values (7);\n"
-# Slow while there is a table of that name, so that the very same script can be run again.
-MORE = (
-    "insert into cups values (8);\n"
-    "select pg_sleep(300) where exists (select from pg_tables where tablename = 'slow');\n"
-)
-GOOSE = "-- +goose Up\n"
-FILES = {
-    "golang-migrate": {"1_cups.up.sql": CUPS, "2_more.up.sql": MORE},
-    "goose": {"00001_cups.sql": GOOSE + CUPS, "00002_more.sql": GOOSE + MORE},
-}
-HELD = {"secret": {"name": "shop-database", "key": "url"}}
-VARIABLES = {
-    "golang-migrate": {"DATABASE_URL": HELD},
-    "goose": {"GOOSE_DRIVER": {"value": "postgres"}, "GOOSE_DBSTRING": HELD},
-}
-WANTED = [("7",), ("8",)]
-SLEEPING = (
-    "select pid from pg_stat_activity where query like '%pg_sleep%' and pid <> pg_backend_pid()"
-)
+from webhook.recipes.tools import TOOLS
 
 
-def image(tool: str, found: Images) -> Json:
-    """The field that says in which image a tool runs, where its project has none of its own."""
-    if tool in defaults.TOOLS:
-        found(tool, defaults.TOOLS[tool])
-        return {}
-    return {"image": found(tool)}
-
-
-def migration(installed: Release, space: str, database: Database, tool: str, found: Images) -> Json:
-    """A policy that migrates a database; its scripts and its address are in the namespace."""
-    host = database.named(space)
-    url = f"postgres://{database.user}:{database.password}@{host}:5432/shop?sslmode=disable"
-    installed.node.api.ensure(
-        {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": "scripts", "namespace": space},
-            "data": FILES[tool],
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": "shop-database", "namespace": space},
-            "stringData": {"url": url},
-        },
-    )
-    written = {
-        "tool": tool,
-        **image(tool, found),
-        "scripts": {"configMap": "scripts"},
-        "env": VARIABLES[tool],
-        "database": {"postgres": {"host": host, "database": "shop"}},
-    }
-    return policy(space, "shop", {"name": "migrate", "migrate": written}, volumes=[])
-
-
-def cups(database: Database) -> list[tuple[str, ...]]:
-    return database.query("select id from cups order by id")
-
-
-def waiting(node: Node, space: str) -> None:
-    """Return when the pod waits and has said that it finds nobody."""
-    node.reach(space, "web", lambda one: "running" in state(one, "migrate-wait"))
-    until(
-        lambda: "connection refused" in node.log(space, "web", "migrate-wait"),
-        "it waits",
-        seconds=60,
-    )
-
-
-def state(one: Json, container: str) -> Json:
-    found: Json = states(one).get(container, {}).get("state", {})
-    return found
-
-
-def said(one: Json, container: str) -> str:
-    """What a container last said when it failed."""
-    status = states(one).get(container, {})
-    kinds = (status.get(kind, {}).get("terminated") for kind in ("state", "lastState"))
-    return next((str(end.get("message", "")) for end in kinds if end and end["exitCode"]), "")
-
-
-@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("kind", SCRIPTS)
 def test_a_database_that_comes_late_is_migrated(
     installed: Release, space: str, postgres: Database, kind: str, tool: Images
 ) -> None:
@@ -118,13 +46,14 @@ def test_a_database_that_comes_late_is_migrated(
     assert [0] * 3 == [end["exitCode"] for end in ends]
     assert all(a["finishedAt"] <= b["startedAt"] for a, b in itertools.pairwise(ends))
     assert WANTED == cups(postgres)
+    assert [("2",)] == postgres.query(NOTED[kind])
 
 
-@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("kind", [kind for kind in SCRIPTS if TOOLS[kind].locks])
 def test_three_replicas_that_start_at_once_migrate_once(
     installed: Release, space: str, postgres: Database, kind: str, tool: Images
 ) -> None:
-    """One set of rows. Where the tool has a lock, none of them failed."""
+    """One set of rows, and none of them failed: the tool has a lock."""
     one = migration(installed, space, postgres, kind, tool)
     template = pod(space, "sleep 3600", restart="Always")
     wanted = {
@@ -144,34 +73,35 @@ def test_three_replicas_that_start_at_once_migrate_once(
     until(lambda: 3 == len(list(filter(nodes.ready, node.pods(space)))), "ready", seconds=180)
 
     assert WANTED == cups(postgres)
+    assert [("2",)] == postgres.query(NOTED[kind])
     restarts = {states(one)["migrate"]["restartCount"] for one in node.pods(space)}
-    assert kind == "goose" or {0} == restarts
+    assert {0} == restarts
 
 
-def running(node: Node, space: str, container: str) -> list[Json]:
-    return [one for one in node.pods(space) if "running" in state(one, container)]
-
-
-def killed_half_way(node: Node, space: str, postgres: Database) -> None:
-    """Return when a migration was in its second script and its pod is gone, and its session.
-
-    The server goes on with the statement of a client that is no more.
-    """
-    until(lambda: bool(postgres.query(SLEEPING)), "the second script runs", seconds=90)
-    node.run(f"kubectl -n {space} delete pod web --grace-period=0 --force --wait=true")
-    assert 1 == len(postgres.query(SLEEPING))
-    postgres.query(f"select pg_terminate_backend(pid) from ({SLEEPING}) as it")
-    until(lambda: not postgres.query(SLEEPING), "nobody sleeps", seconds=30)
-    postgres.query("drop table slow")
-
-
-def test_a_migration_that_was_killed_runs_again(
+def test_without_a_lock_two_pods_are_in_the_same_script(
     installed: Release, space: str, postgres: Database, tool: Images
 ) -> None:
-    """PostgreSQL has undone the script that was not done; goose begins with it."""
+    """As `check` warns of goose: nothing holds the second one up."""
     one = migration(installed, space, postgres, "goose", tool)
     postgres.start()
-    postgres.query("create table slow ()")
+    postgres.query(SLOW)
+    wanted = pod(space, "true")
+
+    node = run(installed, space, [one], wanted)
+    until(lambda: 1 == len(postgres.query(SLEEPING)), "one is in it", seconds=90)
+    again = {**wanted, "metadata": {**wanted["metadata"], "name": "again"}}
+    assert 201 == node.api.create(again).code
+    until(lambda: 2 == len(postgres.query(SLEEPING)), "both are in it", seconds=90)
+
+
+@pytest.mark.parametrize("kind", ["flyway", "goose"])
+def test_a_migration_that_was_killed_runs_again(
+    installed: Release, space: str, postgres: Database, kind: str, tool: Images
+) -> None:
+    """PostgreSQL has undone the script that was not done; the tool begins with it."""
+    one = migration(installed, space, postgres, kind, tool)
+    postgres.start()
+    postgres.query(SLOW)
     node = run(installed, space, [one], pod(space, "true"))
 
     killed_half_way(node, space, postgres)
@@ -180,6 +110,7 @@ def test_a_migration_that_was_killed_runs_again(
     node.reach(space, "web", nodes.succeeded, seconds=90)
 
     assert WANTED == cups(postgres)
+    assert [("2",)] == postgres.query(NOTED[kind])
 
 
 def test_a_killed_migration_that_left_a_mark_goes_on_when_that_is_put_right(
@@ -188,7 +119,7 @@ def test_a_killed_migration_that_left_a_mark_goes_on_when_that_is_put_right(
     """golang-migrate says which version is dirty, in the pod's status, until it is told."""
     one = migration(installed, space, postgres, "golang-migrate", tool)
     postgres.start()
-    postgres.query("create table slow ()")
+    postgres.query(SLOW)
     again = pod(space, "true", restart="OnFailure")
     node = run(installed, space, [one], again)
 
@@ -235,7 +166,7 @@ def test_a_command_runs_as_the_application_would(
     }
     wanted = pod(space, "cat seen", volumes=[{"name": "work", "emptyDir": {}}])
     wanted["spec"]["containers"][0] |= {
-        "image": TOOLS,
+        "image": images.TOOLS,
         "workingDir": "/work",
         "env": [{"name": "SHOP", "value": "open"}],
         "securityContext": {"runAsUser": 1234},

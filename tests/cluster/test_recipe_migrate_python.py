@@ -1,18 +1,25 @@
-"""Migrations that an application in Python brings along: Alembic and Django, in its own image."""
+"""Migrations that an application in Python brings along: Alembic and Django, in its own image.
+
+Neither takes a lock: with several replicas a Job migrates, as the page about it shows.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests import needs
 from tests.cluster import nodes
 from tests.cluster.api import Json
+from tests.cluster.images import TOOLS
+from tests.cluster.migrating import cups, running, state, waiting
+from tests.cluster.registration import until
 from tests.cluster.release import Release
 from tests.cluster.servers.database import Database
-from tests.cluster.test_recipe_migrate import cups, state, waiting
 from tests.cluster.test_running import pod, policy, run
+from tests.house import pages, tree
 from tests.podman import Podman
 
 PACKAGES = needs.CACHE / "recipes" / "python"
@@ -76,3 +83,50 @@ def test_an_applications_own_tool_migrates_with_its_own_image_and_environment(
 
     assert 0 == state(done, "migrate")["terminated"]["exitCode"]
     assert [("7",)] == cups(postgres)
+
+
+def shown(space: str, name: str) -> list[Json]:
+    """What a file of the page holds, for a namespace."""
+    page = pages.blocks(tree.text("docs/how-to/migrate-a-database.md"))
+    (text,) = (block.text for block in page if block.name == name)
+    values = [value for value in yaml.safe_load_all(text) if value]
+    for value in values:
+        value["metadata"]["namespace"] = space
+        value["kind"] = value["kind"].removeprefix("Cluster")
+    return values
+
+
+def test_one_job_migrates_for_all_replicas_which_wait_for_it(
+    installed: Release, space: str, postgres: Database, application: str
+) -> None:
+    """As the page has it: the Job waits for its database, and the Deployment's pods for the Job."""
+    policies, (job,), (shop,) = (
+        shown(space, name) for name in ("policy.yaml", "job.yaml", "shop.yaml")
+    )
+    (migration,) = job["spec"]["template"]["spec"]["containers"]
+    migration |= {"image": application, "env": environment(postgres, postgres.named(space))}
+    (app,) = shop["spec"]["template"]["spec"]["containers"]
+    app |= {"image": TOOLS, "command": ["sleep", "3600"]}
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "shop"}}
+    account["metadata"]["namespace"] = space
+    node = installed.node
+    for name, values in {"policy.yaml": policies, "shop.yaml": [shop]}.items():
+        (node.home / name).write_text(yaml.safe_dump_all(values))
+    rights = "initject preview -o rights --policies policy.yaml shop.yaml"
+    node.run(f"{rights} | kubectl apply -f -")
+    installed.apply(account, *policies)
+    installed.caught_up()
+
+    installed.apply(shop)
+    until(lambda: 3 == len(running(node, space, "wait-for-migration")), "all wait", seconds=90)
+    installed.apply(job)
+    until(lambda: 1 == len(running(node, space, "wait-for-database")), "it waits", seconds=60)
+    postgres.start()
+    node.run(f"kubectl -n {space} rollout status deployment/shop --timeout=120s")
+
+    assert [("7",)] == cups(postgres)
+    path = f"/apis/batch/v1/namespaces/{space}/jobs/{job['metadata']['name']}"
+    done = node.api.ask("GET", path).body["status"]["completionTime"]
+    waits = [state(one, "wait-for-migration") for one in node.pods(space)]
+    ends = [wait["terminated"]["finishedAt"] for wait in waits if wait]
+    assert [True] * 3 == [done <= end for end in ends]

@@ -216,7 +216,8 @@ def _findings(written: Migrate, tool: Tool, beside: Beside) -> Iterator[Finding]
             ("tool",),
             f"{_it(written)} takes no lock in the database, so that replicas which start at once "
             "run it at the same time",
-            "run it once, in a Job before the rollout, or write concurrent: true if that is safe",
+            "run it once, in a Job for which the pods wait by waitFor: [{job: {name: …}}], or "
+            "write concurrent: true if that is safe",
             "warning",
         )
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ import trustme
 
 from tests import needs
 from tests.cluster.nodes import Node
-from tests.cluster.servers import serve_files, server
+from tests.cluster.servers import repositories, serve_files, server
 
 PORT = 8443
 NAME = "files"
@@ -57,21 +56,9 @@ class Files:
         return hashlib.sha256(content).hexdigest()
 
     def repository(self, name: str, files: Mapping[str, str], tag: str) -> None:
-        """A repository with one tagged commit more, in which are these files."""
+        """A repository with one tagged commit, in which are these files."""
         bare, work = self.folder / "git" / f"{name}.git", self.folder / "work" / name
-        for path, content in files.items():
-            (work / path).parent.mkdir(parents=True, exist_ok=True)
-            (work / path).write_text(content)
-        git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.com"]
-        commands: Sequence[Sequence[str]] = (
-            ["init", "--quiet"],
-            ["add", "--all"],
-            ["commit", "--quiet", "--message", tag],
-            ["tag", tag],
-            ["clone", "--quiet", "--bare", str(work), str(bare)],
-        )
-        for command in commands:
-            subprocess.run([*git, "-C", str(work), *command], check=True)
+        repositories.commit(bare, work, files, tag)
 
     def artifact(self, name: str, tag: str, files: Mapping[str, bytes]) -> None:
         """An artifact, as oras pushes it."""

@@ -20,11 +20,13 @@ from tests.cluster.servers import kinds
 from tests.cluster.servers import objects as objectstore
 from tests.cluster.servers import postgres as postgresql
 from tests.cluster.servers import sftp as sftpserver
+from tests.cluster.servers import ssh as sshserver
 from tests.cluster.servers.database import Database
 from tests.cluster.servers.files import Files
 from tests.cluster.servers.objects import Bucket
 from tests.cluster.servers.server import HOST, Server
 from tests.cluster.servers.sftp import Folder
+from tests.cluster.servers.ssh import Repositories
 from tests.runner import stand
 
 Standing = Callable[..., AbstractContextManager[stand.Stand]]
@@ -97,3 +99,11 @@ def standing(node: Node) -> Standing:
         return stand.standing(talk, tls, (HOST, port), node.inside)
 
     return standing
+
+
+@pytest.fixture
+def ssh(node: Node) -> Iterator[Repositories]:
+    """A server of git repositories over SSH."""
+    needs.own_cluster()
+    with sshserver.prepared(node) as found:
+        yield found

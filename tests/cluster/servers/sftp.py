@@ -7,12 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from tests.cluster import programs
 from tests.cluster.nodes import Node
-from tests.cluster.servers import server
+from tests.cluster.servers import server, sshkeys
+from tests.cluster.servers.sshkeys import private, public
 
 PORT = 2022
 NAME = "sftp"
@@ -37,25 +35,10 @@ class Folder:
         return self.server.named(space)
 
 
-def private(key: Ed25519PrivateKey) -> str:
-    """A key as ssh has it in a file."""
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.OpenSSH,
-        serialization.NoEncryption(),
-    ).decode()
-
-
-def public(key: Ed25519PrivateKey) -> str:
-    """The public half, as one line."""
-    encoding, form = serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
-    return key.public_key().public_bytes(encoding, form).decode()
-
-
 @contextmanager
 def prepared(node: Node) -> Iterator[Folder]:
     """A server with an empty folder, not started yet."""
-    user, host = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    user, host = sshkeys.new(), sshkeys.new()
     with server.home(NAME) as home:
         folder = home / "served"
         folder.mkdir()

@@ -130,6 +130,13 @@ def test_a_tool_without_a_lock_is_told_of(tool: str) -> None:
     assert {} == told({**written, "concurrent": True}, "warning")
 
 
+def test_against_a_tool_without_a_lock_a_job_is_advised_that_the_pods_wait_for() -> None:
+    """With the recipe's own words for that, to be found in the reference."""
+    (found,) = render({"tool": "alembic", "container": "app", **DATABASE}).findings
+
+    assert "in a Job for which the pods wait by waitFor: [{job: {name: …}}]" in found.advice
+
+
 @pytest.mark.parametrize(
     ("written", "beside", "where", "what"),
     [
