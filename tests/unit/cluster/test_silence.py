@@ -11,6 +11,8 @@ from typing import TypeVar
 
 import pytest
 
+from tests.house import tree
+from webhook.cluster import reflector
 from webhook.cluster.api import GRACE, PATIENCE, Api, ApiError
 
 Piece = tuple[float, bytes]  # seconds of silence, and what comes then
@@ -156,3 +158,13 @@ def test_what_dribbles_after_the_time_of_a_watch_arrives(tmp_path: Path) -> None
 
     assert ["a"] == found
     assert took > WATCHED + 2 * GRACE
+
+
+def test_the_bounds_are_those_that_are_told() -> None:
+    """Whoever looks for them finds the numbers of the code."""
+    page = " ".join(tree.text("docs/explanation/failure-policy.md").split())
+    longest = reflector.WATCH_SECONDS[1] + GRACE
+
+    assert f"as long as some of it comes every {PATIENCE:.0f} s." in page
+    assert f"is left after {longest:.0f} s at most" in page
+    assert f"from {reflector.FIRST_PAUSE:g} to {reflector.LAST_PAUSE:g} s" in page
