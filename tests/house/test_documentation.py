@@ -154,8 +154,10 @@ def shown(text: str) -> Iterator[str]:
 
 
 def split(command: str) -> list[str]:
+    """The words of a command, in a shell or a step of a workflow."""
+    typed = command.removeprefix("- run: ").replace("$INITJECT ", "initject ")
     try:
-        words = shlex.split(command, comments=True)
+        words = shlex.split(typed, comments=True)
     except ValueError:
         return []
     while words and re.fullmatch(r"[A-Z_]+=.*|sudo|exec", words[0]):

@@ -19,6 +19,7 @@ from click.testing import CliRunner
 
 from tests import needs
 from tests.house import pages, test_documentation, tree
+from webhook import testing
 from webhook.cli import main
 from webhook.cli.render import problems
 from webhook.document.problem import Problem
@@ -108,14 +109,50 @@ def test_policies_that_are_shown_are_right(page: Path) -> None:
     assert [] == wrong
 
 
-def test_the_first_policy_of_the_readme_is_right() -> None:
-    """The left column of the first block is a policy; the right one begins beside its title."""
+def test_the_first_policy_of_the_readme_does_what_stands_beside_it() -> None:
+    """The left column of the first block is a policy; the right one, from its title on, is what
+    becomes of the pod that the title describes, `…` being anything."""
     block = pages.blocks(tree.text("README.md"))[0]
     lines = block.text.splitlines()
     column = lines[0].index("# what the API server")
-    left = [line[:column] if line[:column].endswith("  ") else line for line in lines]
+    left = "\n".join(line[:column] if line[:column].endswith("  ") else line for line in lines)
+    right = yaml.safe_load("\n".join(line[column:] for line in lines))
+    (app,) = right["spec"]["containers"]
+    label = re.search(r"for a pod with (\w+): (\w+)$", lines[0])
+    assert label
+    pod = testing.pod(labels={label[1]: label[2]}, containers=[app])
 
-    assert [] == _problems("\n".join(left))
+    assert [] == _problems(left)
+    decision = testing.admit(testing.policies(left), pod)
+    assert _shows(right, decision.pod)
+
+
+def _shows(shown: Any, actual: Any) -> bool:
+    """Whether what is shown is there: of a mapping some of it, of a list all but for `…`."""
+    if isinstance(shown, dict):
+        named = {name: value for name, value in shown.items() if name != "…"}
+        return isinstance(actual, dict) and all(
+            name in actual and _shows(value, actual[name]) for name, value in named.items()
+        )
+    if isinstance(shown, list):
+        return isinstance(actual, list) and _lists(shown, actual)
+    return bool(shown == actual)
+
+
+def _lists(shown: list[Any], actual: list[Any]) -> bool:
+    if not shown:
+        return not actual
+    if shown[0] == "…":
+        return any(_lists(shown[1:], actual[at:]) for at in range(len(actual) + 1))
+    return bool(actual) and _shows(shown[0], actual[0]) and _lists(shown[1:], actual[1:])
+
+
+def test_the_lessons_are_as_many_as_the_readme_says() -> None:
+    """They are counted in words."""
+    words = ["ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen"]
+    count = len([*(tree.CHECKOUT / "examples").glob("[0-9][0-9]-*")])
+
+    assert f"The {words[count - 10]} lessons in [examples](examples)" in tree.text("README.md")
 
 
 def _is_checked(after: pages.Block, name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,8 +12,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from tests.house import test_documentation, tree
-from webhook import chosen
+from tests.house import pages, test_documentation, tree
+from webhook import chosen, testing
 from webhook.cli import main
 from webhook.errors import EvaluationError, ExpressionError
 from webhook.expression import bounds, functions, template
@@ -28,8 +29,11 @@ from webhook.recipes.fetch import git, held, objects, oci
 from webhook.recipes.fetch import http as files
 from webhook.recipes.fetch import recipe as fetch
 from webhook.runner import schemes
+from webhook.server import record
 from webhook.settings.table import RECIPE_IMAGES, TABLE, Setting
+from webhook.telemetry import Metrics
 from webhook.telemetry.instruments import INSTRUMENTS
+from webhook.telemetry.logs import JsonFormatter
 
 # Where the fields of a part of the model stand.
 PARTS: Mapping[type[Any], tuple[str, str]] = {
@@ -344,6 +348,25 @@ def test_the_table_of_log_lines_is_that_of_the_code() -> None:
     logged = set(re.findall(r'\n *log\.\w+\(\s*(?:level, )?"([^"]+)"', sources()))
 
     assert logged == set(first_codes(section(page("metrics"), "## Log lines")))
+
+
+def test_the_line_of_a_review_is_one_that_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """All but its time, for the pod that it names and the policy of the first lesson."""
+    (block,) = (one for one in pages.blocks(page("metrics")) if one.kind == "json")
+    shown = json.loads(block.text)
+    pod = testing.pod(namespace=shown["namespace"], labels={"app": "shop"})
+    del pod["metadata"]["name"]
+    pod["metadata"]["generateName"] = shown["pod"].removesuffix("*")
+    policies = testing.policies(tree.text("examples/01-minimal/policy.yaml"))
+    asked = {"uid": shown["uid"], "name": ""}
+
+    with caplog.at_level(logging.INFO, "webhook.review"):
+        request = testing.question(testing.review(pod, request=asked))
+        record.record(Metrics("test"), request, testing.admit(policies, pod, request=asked))
+    (line,) = (JsonFormatter().format(one) for one in caplog.records)
+
+    assert [*shown] == [*json.loads(line)]
+    assert shown == {**json.loads(line), "time": shown["time"]}
 
 
 def test_images_of_recipes() -> None:

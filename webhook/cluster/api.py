@@ -29,7 +29,10 @@ from webhook.errors import UsageError
 Json = dict[str, Any]
 
 PAGE = 500  # objects; client-go's own page
-PATIENCE = 30.0  # seconds that a page, a read or the start of a watch may take; a guess
+# Seconds: for an answer to begin, and then without a byte of it; however slow the line, what comes
+# is waited for. A guess. The client ends each call after five minutes, so a drip ends as well.
+PATIENCE = 30.0
+GRACE = 15.0  # seconds without a byte once the time of a watch is over; a guess
 _UNAUTHORIZED, _NOT_FOUND, _CONFLICT, _GONE = 401, 404, 409, 410
 _CLUSTER = "KUBERNETES_SERVICE_HOST"  # what the kubelet sets in each pod
 
@@ -177,7 +180,7 @@ class Api:
         """What changes in a collection after `version`, as it comes, for `seconds` at most.
 
         Yields what has come together, with bookmarks, and nothing once it has begun. Raises
-        ApiError, GoneError. A connection that died in silence is found out when the time is over.
+        ApiError, GoneError. A connection that died in silence is found out a grace after the time.
         """
         query = {
             "watch": "true",
@@ -185,14 +188,15 @@ class Api:
             "resourceVersion": version,
             "timeoutSeconds": int(seconds),
         }
-        end = asyncio.get_running_loop().time() + seconds + PATIENCE
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
         async with _failing(), asyncio.timeout(PATIENCE):
             answer = await self._ask(_Call(path, query))
         rest = b""
         try:
             yield []
             while True:
-                async with _failing(), asyncio.timeout_at(end):
+                async with _failing(), asyncio.timeout_at(max(end, loop.time()) + GRACE):
                     chunk = await answer.content.readany()
                 if not chunk:
                     return
@@ -204,9 +208,16 @@ class Api:
             answer.close()
 
     async def _read(self, call: _Call) -> Json:
-        async with _failing(), asyncio.timeout(PATIENCE):
+        async with _failing(), asyncio.timeout(PATIENCE) as silence:
             answer = await self._ask(call)
-            found: Json = msgspec.json.decode(await answer.read())
+            body = bytearray()
+            try:
+                while chunk := await answer.content.readany():
+                    body += chunk
+                    silence.reschedule(asyncio.get_running_loop().time() + PATIENCE)
+            finally:
+                answer.close()  # unless it has been read to its end: then others go on with it
+            found: Json = msgspec.json.decode(body)
         return found
 
     async def _ask(self, call: _Call) -> Any:

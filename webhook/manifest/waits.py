@@ -6,12 +6,14 @@ Only a manifest says it: a pod knows nothing of its Job's rules or its Deploymen
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from webhook.document.problem import Finding, Path
-from webhook.manifest import runner
+from webhook.manifest import endings, runner
 from webhook.manifest.controllers import Json, mapping
+from webhook.manifest.endings import Ending
 from webhook.runner import duration
 
 _PROGRESS = 600  # seconds, where progressDeadlineSeconds is not written (apps/v1 Deployment)
@@ -33,23 +35,28 @@ def findings(manifest: Json, pod: Json, template: Path = ()) -> list[Finding]:
 
     `template` is the place of the pod, or pod template, in the manifest.
     """
-    waits = list(_waits(pod))
-    return [*_deadlines(manifest, pod, template, waits), *_rules(manifest, waits)] if waits else []
+    steps = list(_steps(pod))
+    waits = [wait for name, words in steps for wait in _waits(name, words)]
+    ends = [
+        *(endings.late(wait.name, wait.code) for wait in waits),
+        *(end for name, words in steps for end in endings.failed(name, words)),
+    ]
+    return [*_deadlines(manifest, pod, template, waits), *_rules(manifest, ends)]
 
 
-def _waits(pod: Json) -> Iterator[Wait]:
+def _steps(pod: Json) -> Iterator[tuple[str, list[str]]]:
+    """The init containers that run our program: their names and words."""
     for container in mapping(pod.get("spec")).get("initContainers") or ():
         words = runner.words(container)
-        if words[:1] not in (["wait"], ["fetch"]):
-            continue
-        said = dict(
-            word[2:].split("=", 1) for word in words if word.startswith("--") and "=" in word
-        )
-        try:
-            seconds = duration.parse(said["timeout"])
-            yield Wait(str(container.get("name")), seconds, int(said["exit-code"]))
-        except (KeyError, ValueError):
-            continue  # a raw step that leaves it to the runner, or lets the kubelet fill it in
+        if words[:1] in (["wait"], ["fetch"]):
+            yield str(container.get("name")), words
+
+
+def _waits(name: str, words: Sequence[str]) -> Iterator[Wait]:
+    said = dict(word[2:].split("=", 1) for word in words if word.startswith("--") and "=" in word)
+    # A raw step may leave it to the runner, or let the kubelet fill it in.
+    with suppress(KeyError, ValueError):
+        yield Wait(name, duration.parse(said["timeout"]), int(said["exit-code"]))
 
 
 def _deadlines(
@@ -87,31 +94,21 @@ def _job(manifest: Json) -> tuple[Path, Json]:
     return path, mapping(value)
 
 
-def _rules(manifest: Json, waits: Sequence[Wait]) -> Iterator[Finding]:
-    """Rules of a Job's podFailurePolicy that a wait in vain meets, but for those that name it."""
+def _rules(manifest: Json, ends: Sequence[Ending]) -> Iterator[Finding]:
+    """Rules of a Job's podFailurePolicy that a step in vain meets, but for those that name it."""
     path, job = _job(manifest)
     rules = mapping(job.get("podFailurePolicy")).get("rules")
-    for wait in waits:
+    told = set()
+    for end in ends:
         for index, rule in enumerate(rules if isinstance(rules, list) else ()):
-            codes = mapping(mapping(rule).get("onExitCodes"))
-            if not _meets(codes, wait):
+            if not end.met(rule):
                 continue
-            if not (codes["operator"] == "In" and rule.get("action") == "Ignore"):
+            if not end.meant(rule) and (end.name, end.code) not in told:
+                told.add((end.name, end.code))
                 what = (
-                    f"{wait.name} exits with {wait.code} when its time is over, which "
+                    f"{end.name} exits with {end.code} when {end.when}, which "
                     f"podFailurePolicy.rules[{index}] takes for {rule.get('action')}"
                 )
-                advice = "leave the code out there, or choose another exitCode"
                 at = (*path, "podFailurePolicy", "rules", index)
-                yield Finding(at, what, advice, "warning")
+                yield Finding(at, what, end.advice, "warning")
             break  # the first rule that fits counts (batch/v1 PodFailurePolicy)
-
-
-def _meets(codes: Json, wait: Wait) -> bool:
-    if codes.get("containerName") not in (None, wait.name):
-        return False
-    values = codes.get("values")
-    if not isinstance(values, list):
-        return False
-    operator = codes.get("operator")
-    return operator in ("In", "NotIn") and (wait.code in values) is (operator == "In")

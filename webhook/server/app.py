@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -34,10 +34,14 @@ class Front:
         return self._rest if post is None else post.at_once(scope, body)
 
 
-def side(not_ready: Callable[[], str], metrics: Callable[[], tuple[str, bytes]]) -> Application:
+def side(
+    not_ready: Callable[[], str],
+    ages: Callable[[], Mapping[str, float]],
+    metrics: Callable[[], tuple[str, bytes]],
+) -> Application:
     """The health port."""
     application = _application()
-    application.include_router(health.router(not_ready, metrics))
+    application.include_router(health.router(not_ready, ages, metrics))
     return application
 
 

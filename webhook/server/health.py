@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from fastapi import APIRouter, Response
 
 
-def router(not_ready: Callable[[], str], metrics: Callable[[], tuple[str, bytes]]) -> APIRouter:
+def router(
+    not_ready: Callable[[], str],
+    ages: Callable[[], Mapping[str, float]],
+    metrics: Callable[[], tuple[str, bytes]],
+) -> APIRouter:
     """The three routes.
 
-    `not_ready` gives the reason why no review should be sent here, or nothing; `metrics` gives
-    content type and body.
+    `not_ready` gives the reason why no review should be sent here, or nothing; `ages` how many
+    seconds ago each source was heard; `metrics` gives content type and body.
     """
     routes = APIRouter()
 
@@ -22,9 +26,12 @@ def router(not_ready: Callable[[], str], metrics: Callable[[], tuple[str, bytes]
 
     @routes.api_route("/readyz", methods=["GET", "HEAD"])
     async def readyz() -> Response:
-        """Reviews may be sent here."""
+        """Reviews may be sent here: however old what is known is, another would not do better."""
         reason = not_ready()
-        return _line(reason, 503) if reason else _line("ok")
+        if reason:
+            return _line(reason, 503)
+        heard = [f"{source} heard {int(age)} s ago" for source, age in sorted(ages().items())]
+        return _line("\n".join(["ok", *heard]))
 
     @routes.api_route("/metrics", methods=["GET", "HEAD"])
     async def numbers() -> Response:

@@ -9,7 +9,7 @@ import asyncio
 import gc
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from webhook import chosen
 from webhook.cluster.api import Api
@@ -42,6 +42,8 @@ class Objects:
     ) -> None:
         self._metrics = metrics
         self._clock = clock
+        self._pulse = pulse
+        self._heard: dict[str, float] = {}
         self._api = Api(settings.kubeconfig)
         self._policies = Policies(
             self._api, self, self._take, self._seen, defaults=chosen.defaults(settings)
@@ -50,6 +52,11 @@ class Objects:
         self.source = Namespaces(self._api, self, self._count)
         self.policies = self._policies.cell
         self.namespaces = self.source.cell
+
+    def ages(self) -> Mapping[str, float]:
+        """How many seconds ago each collection was heard, by a clock that cannot be set."""
+        now = self._pulse()
+        return {source: now - heard for source, heard in self._heard.items()}
 
     async def open(self) -> None:
         """Raises UsageError when there are no credentials for the API server."""
@@ -80,6 +87,7 @@ class Objects:
 
     def source_heard(self, source: str) -> None:
         """The API server has told something of a collection."""
+        self._heard[source] = self._pulse()
         self._metrics.source_heard(source, self._clock())
 
     def source_failed(self, source: str) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import gc
 import logging
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -63,6 +63,10 @@ class Authored:
     def errors(self) -> list[Problem]:
         """What kept the first reading out of force; the process must not serve then."""
         return _errors(self.problems)
+
+    def ages(self) -> Mapping[str, float]:
+        """Nothing: files are looked at all the time."""
+        return {}
 
     async def open(self) -> None:
         """Nothing: what there is was read already."""

@@ -104,7 +104,8 @@ class Server:
         )
         front = app.Front(self._mutate(), validate)
         self._main = self._listener(front, doors, certificate.context)
-        self._side = self._listener(app.side(lambda: self._not_ready, self._numbers), side, None)
+        health = app.side(lambda: self._not_ready, authored.ages, self._numbers)
+        self._side = self._listener(health, side, None)
 
     async def run(self, say: Say) -> int:
         """Serve until a signal has come and what was asked is answered; the exit status."""

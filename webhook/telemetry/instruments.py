@@ -191,7 +191,8 @@ POLICIES_OUT = Instrument(
 SOURCE_HEARD = Instrument(
     "initject_source_heard_timestamp_seconds",
     "gauge",
-    "When the API server last told something of a collection, as Unix time; a minute is normal.",
+    "When the API server last told something of a collection, as Unix time; usually at most "
+    "half a minute ago.",
     ("source",),
 )
 SOURCE_ERRORS = Instrument(

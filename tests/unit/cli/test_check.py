@@ -111,6 +111,24 @@ items:
 """
 
 
+def test_a_rule_that_the_failure_of_a_job_meets(world: World) -> None:
+    """`check` and `preview` say so where a step waits for a Job, with what to do."""
+    waiting = WAITING.replace("tcp: {host: db, port: 5432}", "job: {name: a}")
+    policy = world.write("p.yaml", waiting)
+    rule = "values: [1, 210]"
+    job = JOB.replace("Seconds: 60", "Seconds: 900").replace(rule, "values: [1]")
+    path = world.write("job.yaml", job)
+    what = (
+        "wait exits with 1 when a Job that it waits for has failed, which podFailurePolicy.rules[0]"
+        " takes for FailJob; name the container that the rule is meant for in its containerName"
+    )
+    line = f"{path}:11:17: warning: items[0].spec.podFailurePolicy.rules[0]: {what}"
+
+    assert line == world.run("check", policy, path).out.splitlines()[0]
+    shown = world.run("preview", "--policies", policy, path).out
+    assert "  note: " + what.partition(";")[0] in shown
+
+
 def test_a_workload_beside_the_policies_that_has_less_time_than_its_steps_wait(
     world: World,
 ) -> None:

@@ -111,6 +111,96 @@ def test_a_rule_that_it_does_not_meet_or_that_names_it_on_purpose(only: dict[str
     assert [] == notes(job(only), WAIT)
 
 
+def step(*words: str, name: str = "wait") -> dict[str, Any]:
+    """A pod with one step of our program."""
+    return {"spec": {"initContainers": [{"name": name, "command": ["initject"], "args": [*words]}]}}
+
+
+TIMES = ("--timeout=5m", "--exit-code=210")
+JOB = ("job", "name=load")
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        rule("FailJob", "In", 1),
+        rule("FailJob", "In", 1, 2, 3),
+        rule("FailJob", "NotIn", 0, 42, 210),
+        rule("Ignore", "In", 1),
+        rule("FailIndex", "NotIn", 210, containerName="wait"),
+    ],
+)
+def test_a_rule_that_the_failure_of_a_job_meets(first: dict[str, Any]) -> None:
+    """Status 1 is that of many programs: a rule for it hardly means a Job that is waited for."""
+    (note,) = notes(job(first, rule("FailJob", "In", 1)), step("wait", *TIMES, *JOB))
+
+    assert (
+        "wait exits with 1 when a Job that it waits for has failed, which podFailurePolicy."
+        f"rules[0] takes for {first['action']}: name the container that the rule is meant for in "
+        "its containerName"
+    ) == note
+
+
+@pytest.mark.parametrize(
+    "only",
+    [
+        rule("FailJob", "In", 1, containerName="app"),
+        rule("FailJob", "In", 1, containerName="wait"),
+        rule("FailJob", "NotIn", 1, 210),
+        rule("FailJob", "In", 2),
+        rule("Count", "In", 1),
+        {"action": "FailJob", "onPodConditions": [{"type": "ConfigIssue"}]},
+    ],
+)
+def test_a_rule_that_does_not_meet_the_failure_of_a_job_or_means_it(only: dict[str, Any]) -> None:
+    """Nothing is said of a rule for another container, for this one, or that counts as usual."""
+    assert [] == notes(job(only), step("wait", *TIMES, *JOB))
+
+
+@pytest.mark.parametrize(
+    ("words", "fails"),
+    [
+        (("tcp", "host=db", "port=5432"), False),
+        (("deployment", "name=job"), False),
+        (("pod://job",), False),
+        (("tcp://db:5432", "job://batch/load"), True),
+        (("--mode=any", "tcp://db:5432", *JOB), False),
+        (("--mode", "any", "tcp://db:5432", *JOB), False),
+        (("--mode=any", "--targets=tcp://db:5432", *JOB), False),
+        (("--mode=any", *JOB, "job", "name=other"), True),
+        (("--mode=all", "tcp://db:5432", *JOB), True),
+    ],
+)
+def test_only_a_wait_that_a_job_can_end_exits_with_1(words: tuple[str, ...], fails: bool) -> None:
+    """A Job alone can fail for good, and of any targets it must be the last hope."""
+    found = notes(job(rule("FailJob", "In", 1)), step("wait", *TIMES, *words))
+
+    assert fails == bool(found)
+
+
+def test_how_a_raw_step_ends_is_known_without_its_times() -> None:
+    """Its failure does not depend on them."""
+    (note,) = notes(job(rule("FailJob", "In", 1)), step("wait", "--timeout", "5m", "job://load"))
+
+    assert note.startswith("wait exits with 1 when a Job that it waits for has failed")
+
+
+def test_a_fetch_in_vain_exits_with_1() -> None:
+    """What is refused or not there is not asked for again."""
+    (note,) = notes(job(rule("FailJob", "In", 1)), step("fetch", *TIMES, "http", "host=settings"))
+
+    assert note.startswith("wait exits with 1 when what it fetches is refused or not there, which")
+
+
+def test_a_rule_is_told_once_where_both_endings_have_one_code() -> None:
+    """A step may give up with status 1, too."""
+    (note,) = notes(
+        job(rule("FailJob", "In", 1)), step("wait", "--timeout=5m", "--exit-code=1", *JOB)
+    )
+
+    assert note.startswith("wait exits with 1 when its time is over, which")
+
+
 NO_LIST = {"onExitCodes": {"operator": "In", "values": 210}}
 
 
