@@ -32,6 +32,14 @@ rules:
 """
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _kubectl_leaves_nothing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Else what it has heard of clusters that are gone stays in the home folder."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("KUBECACHEDIR", str(tmp_path_factory.mktemp("kubectl")))
+        yield
+
+
 def api_flags(top: Path, folder: Path) -> list[str]:
     """An audit log, and a client certificate to show to webhooks that ask for one."""
     pki = folder / "pki"
