@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from webhook.runner import duration
+from webhook.runner.statuses import GAVE_UP
 
 MOST = 24 * 3600.0  # a guess: whoever waits longer wants no init container
 
@@ -41,7 +42,7 @@ timeout = click.option(
 exit_code = click.option(
     "--exit-code",
     type=click.IntRange(1, 255),
-    default=210,
+    default=GAVE_UP,
     show_default=True,
     help="The exit status when it gives up.",
 )

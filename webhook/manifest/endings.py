@@ -8,8 +8,8 @@ from itertools import pairwise
 
 from webhook.manifest.controllers import Json, mapping
 from webhook.runner.schemes import SCHEMES
+from webhook.runner.statuses import FAILED
 
-_FAILED = 1  # the exit code of a step that need not be tried again
 _JOB = "job"  # the kind of target that can fail for good
 
 
@@ -53,7 +53,7 @@ def failed(name: str, words: Sequence[str]) -> Iterator[Ending]:
     when = _failing(words)
     if when:
         advice = "name the container that the rule is meant for in its containerName"
-        yield Ending(name, _FAILED, when, advice, usual=True)
+        yield Ending(name, FAILED, when, advice, usual=True)
 
 
 def _failing(words: Sequence[str]) -> str:

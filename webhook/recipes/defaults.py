@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import webhook
+from webhook.runner.statuses import GAVE_UP
 
 TIMEOUT = "5m"  # as the runner has it
-GAVE_UP = 210  # of `initject wait`; below 128 are the statuses of programs, 128 to 165 of signals
 RUNNER = f"registry.example.com/initject/initject:{webhook.__version__}"  # the name in deploy/
 
 # The images of tools that recipes run, by the word that a setting has for each.

@@ -13,6 +13,7 @@ from typing import Literal
 
 from webhook.runner import report
 from webhook.runner.deadline import Deadline
+from webhook.runner.statuses import FAILED, GAVE_UP, SIGNALLED
 from webhook.runner.targets import Target
 from webhook.runner.watch import Seen, Watch
 
@@ -22,8 +23,6 @@ Event = Seen | signal.Signals
 
 # Attempts end with the deadline themselves; this is for what they then still have to say.
 LAST_WORDS = 0.2
-SIGNALLED = 128  # and the signal's number, as a shell reports it
-FAILED = 1  # as of any program; a `podFailurePolicy` tells it from having given up
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Plan:
     timeout: float
     attempt: float
     mode: Mode = "all"
-    exit_code: int = 210
+    exit_code: int = GAVE_UP
     message: str | None = None
 
 

@@ -15,11 +15,9 @@ from webhook.errors import FetchError, NotReadyError, UsageError
 from webhook.runner import backoff, duration, report
 from webhook.runner.deadline import Deadline
 from webhook.runner.fetch.order import Order
+from webhook.runner.statuses import FAILED, GAVE_UP, SIGNALLED
 
 Say = Callable[[str], None]
-
-FAILED = 1
-SIGNALLED = 128  # and the signal's number, as a shell reports it
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class Plan:
 
     order: Order
     timeout: float
-    exit_code: int = 210
+    exit_code: int = GAVE_UP
     message: str | None = None
 
 
