@@ -19,6 +19,7 @@ from tests.cluster.migrating import (
     running,
     said,
     state,
+    value,
     waiting,
 )
 from tests.cluster.programs import Images
@@ -92,6 +93,27 @@ def test_without_a_lock_two_pods_are_in_the_same_script(
     again = {**wanted, "metadata": {**wanted["metadata"], "name": "again"}}
     assert 201 == node.api.create(again).code
     until(lambda: 2 == len(postgres.query(SLEEPING)), "both are in it", seconds=90)
+
+
+def test_flyway_begins_in_a_schema_that_is_not_empty_only_if_it_is_told_to(
+    installed: Release, space: str, postgres: Database, tool: Images
+) -> None:
+    """As the page says: it fails until a variable says so, and from which version on."""
+    one = migration(installed, space, postgres, "flyway", tool)
+    postgres.start()
+    postgres.query("create table saucers ()")
+
+    node = run(installed, space, [one], pod(space, "true"))
+    done = node.reach(space, "web", ended)
+    assert "non-empty schema" in said(done, "migrate")
+
+    told = {"FLYWAY_BASELINE_ON_MIGRATE": "true", "FLYWAY_BASELINE_VERSION": "0"}
+    (step,) = one["spec"]["steps"]
+    step["migrate"]["env"] |= {name: value(text) for name, text in told.items()}
+    node.run(f"kubectl -n {space} delete pod web --wait=true")
+    run(installed, space, [one], pod(space, "true"))
+    node.reach(space, "web", nodes.succeeded, seconds=90)
+    assert WANTED == cups(postgres)
 
 
 @pytest.mark.parametrize("kind", ["flyway", "goose"])

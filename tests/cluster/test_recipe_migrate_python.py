@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests import needs
-from tests.cluster import nodes
+from tests.cluster import nodes, reader
 from tests.cluster.api import Json
 from tests.cluster.images import TOOLS
 from tests.cluster.migrating import cups, running, state, waiting
@@ -19,9 +19,9 @@ from tests.cluster.registration import until
 from tests.cluster.release import Release
 from tests.cluster.servers.database import Database
 from tests.cluster.test_running import pod, policy, run
-from tests.house import pages, tree
 from tests.podman import Podman
 
+PAGE = "docs/how-to/migrate-a-database.md"
 PACKAGES = needs.CACHE / "recipes" / "python"
 APPLICATION = Path(__file__).parent / "python"
 IMAGE = "localhost/application:1"
@@ -87,13 +87,34 @@ def test_an_applications_own_tool_migrates_with_its_own_image_and_environment(
 
 def shown(space: str, name: str) -> list[Json]:
     """What a file of the page holds, for a namespace."""
-    page = pages.blocks(tree.text("docs/how-to/migrate-a-database.md"))
-    (text,) = (block.text for block in page if block.name == name)
-    values = [value for value in yaml.safe_load_all(text) if value]
+    values = list(yaml.safe_load_all(reader.written(PAGE)[name]))
     for value in values:
         value["metadata"]["namespace"] = space
         value["kind"] = value["kind"].removeprefix("Cluster")
     return values
+
+
+def test_a_pod_that_does_not_say_which_migration_it_needs_is_refused(
+    installed: Release, space: str
+) -> None:
+    """As the page has it: else it would start without a wait."""
+    policies, (shop,) = (shown(space, name) for name in ("policy.yaml", "shop.yaml"))
+    template = shop["spec"]["template"]
+    del template["metadata"]["labels"]["example.com/schema"]
+    template["metadata"]["labels"]["pod-template-hash"] = "7d4b9c5f6d"
+    account = {"apiVersion": "v1", "kind": "ServiceAccount"}
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "controller": True}
+    metadata = {"name": "shop-7d4b9c5f6d-x2x4z", "namespace": space, **template["metadata"]}
+    metadata["ownerReferences"] = [{**owner, "name": "shop-7d4b9c5f6d", "uid": "1"}]
+    installed.apply({**account, "metadata": {"name": "shop", "namespace": space}}, *policies)
+    installed.caught_up()
+
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+    answer = installed.node.api.create(pod, dry_run=True)
+
+    assert 403 == answer.code
+    assert "shop-after-migration" in answer.message
+    assert "no such key: example.com/schema" in answer.message
 
 
 def test_one_job_migrates_for_all_replicas_which_wait_for_it(
