@@ -30,28 +30,36 @@ class Reader:
         return self.plane.api
 
     def run(self, commands: str) -> str:
-        """Commands as they are pasted; what they print. The first that fails is the end."""
-        helm = Path(needs.tool("helm")).parent if "helm " in commands else BIN
-        environment = {
-            "PATH": f"{BIN}:{helm}:{os.environ['PATH']}",
-            "HOME": str(self.clone.parent),
-            "KUBECONFIG": str(self.plane.folder / "kubeconfig"),
-        }
-        done = subprocess.run(
-            machine.inside(self.plane.folder, "bash", "-euo", "pipefail", "-c", commands),
-            env=environment,
-            cwd=self.clone,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        """What commands print that are pasted in the clone; the first that fails is the end."""
+        return typed(self.plane.folder, commands, self.clone, self.clone.parent)
 
     def get(self, path: str) -> Json:
         answer = self.api.ask("GET", path)
         assert answer.code == 200, answer.message
         return answer.body
+
+
+def typed(cluster: Path, commands: str, where: Path, home: Path) -> str:
+    """What commands print that are pasted in a folder, by an administrator of a cluster.
+
+    The first that fails is the end.
+    """
+    helm = Path(needs.tool("helm")).parent if "helm " in commands else BIN
+    environment = {
+        "PATH": f"{BIN}:{helm}:{os.environ['PATH']}",
+        "HOME": str(home),
+        "KUBECONFIG": str(cluster / "kubeconfig"),
+    }
+    done = subprocess.run(
+        machine.inside(cluster, "bash", "-euo", "pipefail", "-c", commands),
+        env=environment,
+        cwd=where,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @contextmanager

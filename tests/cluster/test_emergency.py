@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import functools
 import json
-import os
 import re
 import subprocess
 import threading
@@ -26,6 +25,7 @@ from tests.cluster.enforcing import (
     Plane,
     answered,
 )
+from tests.cluster.reader import typed
 from tests.cluster.registration import until
 from tests.house.tree import BIN, CHECKOUT
 
@@ -213,30 +213,19 @@ def test_the_commands_of_the_documentation_do_the_same(alive: Plane, tmp_path: P
     """kubectl alone opens what is locked, and brings it back."""
     save, off, on, delete = blocks("sh", containing="kubectl ")
 
-    shell(alive, tmp_path, save + off)
+    typed(alive.folder, save + off, tmp_path, tmp_path)
     until(lambda: alive.steps() == 0, "it is off")
     assert (0, OFF, "") == summary(alive.emergency("status"))
-    shell(alive, tmp_path, on)
+    typed(alive.folder, on, tmp_path, tmp_path)
     until(lambda: alive.steps() == 1, "it is on")
     assert (conditions(), True) == (alive.conditions(), alive.bound())
-    shell(alive, tmp_path, delete)
+    typed(alive.folder, delete, tmp_path, tmp_path)
     assert (404, False) == (alive.api.ask("GET", CONFIGURATION).code, alive.bound())
 
 
 def summary(said: tuple[int, str, str]) -> tuple[int, str, str]:
     status, out, err = said
     return status, out.splitlines(keepends=True)[-1], err
-
-
-def shell(plane: Plane, folder: Path, commands: str) -> None:
-    """Commands as a reader pastes them."""
-    environment = {
-        "PATH": f"{BIN}:{os.environ['PATH']}",
-        "HOME": str(folder),
-        "KUBECONFIG": str(plane.folder / "kubeconfig"),
-    }
-    command = machine.inside(plane.folder, "bash", "-euo", "pipefail", "-c", commands)
-    subprocess.run(command, env=environment, cwd=folder, check=True, capture_output=True)
 
 
 def test_off_that_stopped_half_way_goes_on(alive: Plane, operator: Callable[..., Path]) -> None:

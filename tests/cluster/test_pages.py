@@ -18,6 +18,7 @@ from webhook import testing
 
 GROUP = "/apis/admissionregistration.k8s.io/v1"
 CONFIGURATION = f"{GROUP}/mutatingwebhookconfigurations/initject"
+SECRETS = "/api/v1/namespaces/initject/secrets"
 CERTIFICATES = needs.CACHE / "tools" / "definitions" / "cert-manager.io_certificates.yaml"
 # What a test cannot do here: nothing runs, and nobody ends it.
 NEEDS_NODE = ("rollout status", "make image", "--watch", "get pods -o yaml", " logs ", "8081")
@@ -143,7 +144,7 @@ def test_a_policy_is_rolled_out_as_the_page_says(reader: Reader) -> None:
 def test_certificates_are_taken_out_brought_and_left_to_cert_manager(installed: Reader) -> None:
     """Each of the page's ways ends with what it says in the Secret or the configuration."""
     data = dict.fromkeys(("tls.crt", "tls.key", "ca.crt", "ca.key"), "eA==")
-    secret = f"{NAMESPACE}/initject-certificates"
+    secret = f"{SECRETS}/initject-certificates"
     metadata = {"name": "initject-certificates", "namespace": "initject"}
     value = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}
     installed.api.apply(value)
@@ -156,16 +157,13 @@ def test_certificates_are_taken_out_brought_and_left_to_cert_manager(installed: 
     assert {"ca.crt"} == installed.get(secret)["data"].keys()
 
     installed.run(f"initject certs --dir keys && cp keys/* .\n{bring}")
-    assert {"tls.crt", "tls.key"} == installed.get(f"{NAMESPACE}/initject-tls")["data"].keys()
+    assert {"tls.crt", "tls.key"} == installed.get(f"{SECRETS}/initject-tls")["data"].keys()
     assert bundle(installed.clone / "ca.crt") == trusted(installed)[0]
 
     installed.run(leave)
     for kind in ("mutating", "validating"):
         found = installed.get(f"{GROUP}/{kind}webhookconfigurations/initject")["metadata"]
         assert "initject/initject" == found["annotations"]["cert-manager.io/inject-ca-from"]
-
-
-NAMESPACE = "/api/v1/namespaces/initject/secrets"
 
 
 def bundle(path: Path) -> str:

@@ -55,8 +55,9 @@ def restarts(pod: Json) -> int:
 
 def only_waits(node: Node, space: str) -> bool:
     """Whether the step of the pod runs, for the first time, and nothing else has."""
-    found = states(node.pod(space, "web"))
-    assert 0 == restarts(node.pod(space, "web"))
+    pod = node.pod(space, "web")
+    assert 0 == restarts(pod)
+    found = states(pod)
     return [{"running"}, {"waiting"}] == [set(found[name]["state"]) for name in ("wait", "app")]
 
 

@@ -207,9 +207,6 @@ def wait_until(holds: Callable[[], bool], seconds: float = 3 * BOUND) -> None:
         time.sleep(0.05)
 
 
-# HTTP's corners
-
-
 @pytest.mark.parametrize("last", [request(), request()[:-1], b""], ids=["answered", "cut", "idle"])
 def test_a_connection_that_ends_is_freed_without_a_collection(last: bytes) -> None:
     """Else what TLS holds for hundreds of them, 70 KB each, waits for a full collection."""
@@ -230,6 +227,9 @@ def test_a_connection_that_ends_is_freed_without_a_collection(last: bytes) -> No
             wait_until(lambda: not known(), BOUND)
     finally:
         gc.enable()
+
+
+# HTTP's corners
 
 
 def test_pipelined_requests_are_answered_in_order(usual: door.Door) -> None:

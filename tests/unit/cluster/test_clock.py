@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
 
+from tests.unit.cluster.kubeconfig import kubeconfig
 from webhook.cluster.api import Api
 
 THEN = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -26,16 +26,7 @@ async def asked(folder: Path) -> tuple[float, float]:
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
-        "users": [{"name": "u", "user": {}}],
-        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-        "current-context": "c",
-    }
-    (folder / "kubeconfig").write_text(json.dumps(config))
-    api = Api(str(folder / "kubeconfig"))
+    api = Api(kubeconfig(folder, port))
     before = api.now()
     await api.get("/any")
     after = api.now()

@@ -12,6 +12,7 @@ from typing import TypeVar
 import pytest
 
 from tests.house import tree
+from tests.unit.cluster.kubeconfig import kubeconfig
 from webhook.cluster import reflector
 from webhook.cluster.api import GRACE, PATIENCE, Api, ApiError
 
@@ -89,20 +90,6 @@ def ask(
 
     with asyncio.Runner(loop_factory=lambda: Loop(Selector())) as runner:
         return runner.run(scenario())
-
-
-def kubeconfig(folder: Path, port: int) -> str:
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
-        "users": [{"name": "u", "user": {}}],
-        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-        "current-context": "c",
-    }
-    path = folder / "kubeconfig"
-    path.write_text(json.dumps(config))
-    return str(path)
 
 
 async def listed(api: Api) -> list[str]:
