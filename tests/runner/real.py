@@ -75,7 +75,7 @@ JARS, SOURCES = needs.CACHE / "recipes", Path(__file__).parents[1] / "cluster" /
 
 def java(program: str) -> list[str]:
     """The command of a Java program that recipes.sh has fetched."""
-    jars = needs.file(JARS / program / "lib", how="make cluster fetches it")
+    jars = needs.file(JARS / program, how="make cluster fetches it") / "lib"
     command = needs.program("java", how="apt-get install openjdk-17-jdk-headless")
     return [command, "-Xmx256m", "-cp", f"{jars}/*"]
 
